@@ -1,0 +1,60 @@
+/**
+ * Every limit that bounds what outside input can cost, by name and unit. The relations between
+ * them are asserted in `test/core/base/limits.test.ts`.
+ */
+
+// Formats
+export const CBOR_DEPTH_MAX: number = 16;
+export const CBOR_ITEMS_MAX: number = 65_536;
+export const MANIFEST_BYTES_MAX: number = 64 * 1024;
+export const SIGNATURES_MAX: number = 8;
+export const SIGNATURE_BLOCK_BYTES_MAX: number = 512;
+export const ROOT_BYTES_MAX: number = 64 * 1024;
+export const ROOT_KEYS_MAX: number = 64;
+export const KEY_FILE_BYTES_MAX: number = 4096;
+
+// Bundles
+export const BUNDLE_FILES_MAX: number = 32;
+export const BUNDLE_FILE_BYTES_MAX: number = 2 ** 31;
+/** What a device is ready to hold in memory of one payload; larger ones verify but do not run. */
+export const PAYLOAD_IN_MEMORY_BYTES_MAX: number = 512 * 1024 * 1024;
+export const GUARD_POLICY_BYTES_MAX: number = 16 * 1024 * 1024;
+export const HASH_CHUNK_BYTES: number = 256 * 1024;
+export const METADATA_JSON_BYTES_MAX: number = 256 * 1024;
+
+// Tensors and models
+export const TENSOR_RANK_MAX: number = 8;
+export const TENSOR_BYTES_MAX: number = 256 * 1024 * 1024;
+export const TENSOR_ELEMENTS_MAX: number = 2 ** 26;
+export const TENSOR_NAME_CHARS_MAX: number = 128;
+export const MODEL_PORTS_MAX: number = 32;
+export const ONNX_NODES_MAX: number = 20_000;
+export const NPY_HEADER_BYTES_MAX: number = 4096;
+/** Data sets for calibration are read whole. */
+export const NPY_FILE_BYTES_MAX: number = 1024 * 1024 * 1024;
+
+// Inference
+export const RUN_DEADLINE_MS: number = 1_000;
+export const SESSION_DEADLINE_MS: number = 30_000;
+export const DEADLINE_MS_MAX: number = 600_000;
+export const RESPAWNS_MAX: number = 3;
+export const RESPAWN_WINDOW_MS: number = 60_000;
+export const WASM_PAGES_MAX: number = 65_536;
+export const BATCH_MAX: number = 1_024;
+
+// Guard
+export const FEATURES_MAX: number = 4_096;
+export const CLASSES_MAX: number = 4_096;
+export const CALIBRATION_ROWS_MAX: number = 1_000_000;
+export const FROZEN_FRAMES_MAX: number = 1_000;
+export const REASONS_MAX: number = 32;
+
+// Telemetry
+export const ENVELOPE_BYTES_MAX: number = 64 * 1024;
+export const QUEUE_MESSAGES_MAX: number = 1_024;
+export const QUEUE_BYTES_MAX: number = 4 * 1024 * 1024;
+export const IN_FLIGHT_MAX: number = 16;
+export const HEALTH_PERIOD_MS: number = 60_000;
+export const BACKOFF_FIRST_MS: number = 1_000;
+export const BACKOFF_MAX_MS: number = 300_000;
+export const BACKOFF_STABLE_MS: number = 60_000;

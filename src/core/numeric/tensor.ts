@@ -1,0 +1,70 @@
+/** Tensors as the guard sees them: a dtype of ONNX, dimensions, and row-major data. */
+import { TENSOR_ELEMENTS_MAX, TENSOR_RANK_MAX } from '../base/limits.ts';
+
+/** ONNX element types that onnxruntime-web offers; `float16` data are the raw 16-bit patterns. */
+export const DTYPES: readonly DType[] = [
+  'float32',
+  'float64',
+  'float16',
+  'int8',
+  'int16',
+  'int32',
+  'int64',
+  'uint8',
+  'uint16',
+  'uint32',
+  'uint64',
+  'bool',
+  'string',
+];
+
+export type DType =
+  | 'float32'
+  | 'float64'
+  | 'float16'
+  | 'int8'
+  | 'int16'
+  | 'int32'
+  | 'int64'
+  | 'uint8'
+  | 'uint16'
+  | 'uint32'
+  | 'uint64'
+  | 'bool'
+  | 'string';
+
+/** `bool` is one byte an element, 0 or 1; 64-bit integers are bigints; strings a plain array. */
+export type TensorData =
+  | Float32Array
+  | Float64Array
+  | Uint16Array
+  | Int8Array
+  | Int16Array
+  | Int32Array
+  | BigInt64Array
+  | Uint8Array
+  | Uint32Array
+  | BigUint64Array
+  | readonly string[];
+
+export interface Tensor {
+  readonly dtype: DType;
+  /** Row-major dimensions; `[]` is a scalar. */
+  readonly dims: readonly number[];
+  readonly data: TensorData;
+}
+
+/** Named tensors, as an inference takes and gives them. */
+export type NamedTensors = ReadonlyMap<string, Tensor>;
+
+/** The product of the dimensions, or `undefined` where they are not a shape within the limits. */
+export function elementCount(dims: readonly number[]): number | undefined {
+  if (dims.length > TENSOR_RANK_MAX) return undefined;
+  let count = 1;
+  for (const size of dims) {
+    if (!Number.isSafeInteger(size) || size < 0) return undefined;
+    count *= size;
+    if (count > TENSOR_ELEMENTS_MAX) return undefined;
+  }
+  return count;
+}
