@@ -29,6 +29,11 @@ export const TENSOR_ELEMENTS_MAX: number = 2 ** 26;
 export const TENSOR_NAME_CHARS_MAX: number = 128;
 export const MODEL_PORTS_MAX: number = 32;
 export const ONNX_NODES_MAX: number = 20_000;
+/** Names of values, tensors and attributes in all graphs of a model together. */
+export const ONNX_NAMES_MAX: number = 400_000;
+export const ONNX_NAME_BYTES_MAX: number = 4096;
+/** Graphs inside graphs (bodies of Loop, If and Scan). */
+export const ONNX_DEPTH_MAX: number = 8;
 export const NPY_HEADER_BYTES_MAX: number = 4096;
 /** Data sets for calibration are read whole. */
 export const NPY_FILE_BYTES_MAX: number = 1024 * 1024 * 1024;
