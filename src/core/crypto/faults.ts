@@ -1,0 +1,26 @@
+/** The closed fault codes of the crypto room. */
+import { type FaultTable, type Refusal, refusing } from '../base/fault.ts';
+
+export type CryptoFaultCode =
+  | 'crypto.self-test'
+  | 'crypto.bad-signature'
+  | 'crypto.weak-point'
+  | 'crypto.disagreement'
+  | 'key.malformed'
+  | 'key.algorithm';
+
+export const CRYPTO_FAULTS: FaultTable<CryptoFaultCode> = {
+  'crypto.self-test':
+    'The cryptography of this process gives wrong answers: reinstall the runtime, and replace the board if it happens again.',
+  'crypto.bad-signature':
+    'The bytes are not what was signed, or another key signed them: get the file again from its maker.',
+  'crypto.weak-point':
+    'The key or signature uses a small-order point that no honest signer produces: refuse the sender.',
+  'crypto.disagreement':
+    'Two implementations judge this signature differently: treat it as an attack and report the file.',
+  'key.malformed': 'Make the key again with `edgeward keygen`, or give the right file.',
+  'key.algorithm': 'Edgeward signs with Ed25519 only: make a key with `edgeward keygen`.',
+};
+
+export const refuseCrypto: (code: CryptoFaultCode, message: string) => Refusal =
+  refusing(CRYPTO_FAULTS);

@@ -1,0 +1,111 @@
+/**
+ * Key files as people and OpenSSL know them: PKCS#8 and SPKI in PEM (RFC 7468), with explanatory
+ * lines above the block. A line `edgeward-key: development` marks a development key.
+ */
+import { createPrivateKey, createPublicKey, type KeyObject } from 'node:crypto';
+import { concatBytes, fromUtf8, toHex } from '../base/bytes.ts';
+import { attempt, type Result } from '../base/fault.ts';
+import { KEY_FILE_BYTES_MAX } from '../base/limits.ts';
+import {
+  isUsablePublicKey,
+  PKCS8_PREFIX,
+  type Signer,
+  SPKI_PREFIX,
+  signerFromSeed,
+} from './ed25519.ts';
+import { refuseCrypto } from './faults.ts';
+import { thumbprintOf } from './thumbprint.ts';
+
+const DEVELOPMENT_LINE = 'edgeward-key: development';
+const RELEASE_LINE = 'edgeward-key: release';
+
+export interface PublicKeyFile {
+  readonly publicKey: Uint8Array;
+  readonly thumbprint: Uint8Array;
+  readonly development: boolean;
+}
+
+export interface PrivateKeyFile {
+  readonly signer: Signer;
+  readonly development: boolean;
+}
+
+/** The text of NAME.key and NAME.pub for a 32-byte seed. */
+export function writeKeyPair(
+  seed: Uint8Array,
+  development: boolean,
+): { readonly key: string; readonly pub: string } {
+  const signer = signerFromSeed(seed);
+  const head = [
+    development ? DEVELOPMENT_LINE : RELEASE_LINE,
+    `thumbprint: ${toHex(signer.thumbprint)}`,
+  ];
+  const warning = development ? ['For development only: a production root refuses it.'] : [];
+  return {
+    key: [...head, ...warning, pemBlock('PRIVATE KEY', concatBytes(PKCS8_PREFIX, seed))].join('\n'),
+    pub: [
+      ...head,
+      ...warning,
+      pemBlock('PUBLIC KEY', concatBytes(SPKI_PREFIX, signer.publicKey)),
+    ].join('\n'),
+  };
+}
+
+/** Faults: `key.malformed`, `key.algorithm`. */
+export function readPrivateKey(bytes: Uint8Array): Result<PrivateKeyFile> {
+  return attempt(() => {
+    const text = keyText(bytes);
+    const key = parseKey(() => createPrivateKey(text));
+    const der = key.export({ format: 'der', type: 'pkcs8' });
+    const signer = signerFromSeed(new Uint8Array(der.subarray(der.length - 32)));
+    return { signer, development: text.includes(DEVELOPMENT_LINE) };
+  });
+}
+
+/** Faults: `key.malformed`, `key.algorithm`. A private key file is refused: it is not for sharing. */
+export function readPublicKey(bytes: Uint8Array): Result<PublicKeyFile> {
+  return attempt(() => {
+    const text = keyText(bytes);
+    if (text.includes('PRIVATE KEY')) {
+      throw refuseCrypto('key.malformed', 'this is a private key where a .pub file belongs');
+    }
+    const key = parseKey(() => createPublicKey(text));
+    const der = key.export({ format: 'der', type: 'spki' });
+    const publicKey = new Uint8Array(der.subarray(der.length - 32));
+    if (!isUsablePublicKey(publicKey)) {
+      throw refuseCrypto('key.malformed', 'the public key is not a usable Ed25519 point');
+    }
+    return {
+      publicKey,
+      thumbprint: thumbprintOf(publicKey),
+      development: text.includes(DEVELOPMENT_LINE),
+    };
+  });
+}
+
+function keyText(bytes: Uint8Array): string {
+  if (bytes.length > KEY_FILE_BYTES_MAX) {
+    throw refuseCrypto('key.malformed', `a key file has at most ${KEY_FILE_BYTES_MAX} bytes`);
+  }
+  const text = fromUtf8(bytes);
+  if (text === undefined) throw refuseCrypto('key.malformed', 'the key file is not text');
+  return text;
+}
+
+function parseKey(parse: () => KeyObject): KeyObject {
+  let key: KeyObject;
+  try {
+    key = parse();
+  } catch (thrown) {
+    throw refuseCrypto('key.malformed', `no PEM key could be read: ${String(thrown)}`);
+  }
+  if (key.asymmetricKeyType !== 'ed25519') {
+    throw refuseCrypto('key.algorithm', `the key is of type ${key.asymmetricKeyType}`);
+  }
+  return key;
+}
+
+function pemBlock(label: string, der: Uint8Array): string {
+  const body = Buffer.from(der).toString('base64');
+  return `-----BEGIN ${label}-----\n${body}\n-----END ${label}-----\n`;
+}

@@ -1,0 +1,69 @@
+/**
+ * Known answers that the cryptography of this process must give before it is trusted with a boot.
+ * SHA-256: FIPS 180-4 examples. Ed25519: RFC 8032 section 7.1, tests 1 and 2.
+ */
+import { equalBytes, fromHex, utf8 } from '../base/bytes.ts';
+import { attempt, type Result } from '../base/fault.ts';
+import { type DigestProvider, nobleDigest, nodeDigest } from './digest.ts';
+import { signerFromSeed, verifyStrict } from './ed25519.ts';
+import { refuseCrypto } from './faults.ts';
+
+const DIGESTS: readonly (readonly [string, string])[] = [
+  ['', 'e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855'],
+  ['abc', 'ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad'],
+  [
+    'abcdbcdecdefdefgefghfghighijhijkijkljklmklmnlmnomnopnopq',
+    '248d6a61d20638b8e5c026930c3e6039a33ce45964ff2167f6ecedd419db06c1',
+  ],
+];
+
+const SIGNATURES: readonly (readonly [seed: string, message: string, signature: string])[] = [
+  [
+    '9d61b19deffd5a60ba844af492ec2cc44449c5697b326919703bac031cae7f60',
+    '',
+    'e5564300c360ac729086e2cc806e828a84877f1eb8e5d974d873e065224901555fb8821590a33bacc61e39701cf9b46bd25bf5f0595bbe24655141438e7a100b',
+  ],
+  [
+    '4ccd089b28ff96da9db6c346ec114e0f5b8a319f35aba624da8cf6ed4fb8a6fb',
+    '72',
+    '92a009a9f0d4cab8720e820b5f642540a2b27b5416503f8fb3762223ebdb69da085ac1e43e15996e458f3613d0f11d8c387b2eaeb4302aeeb00d291612bb0c00',
+  ],
+];
+
+/** Fault: `crypto.self-test`, naming the provider or algorithm that failed. */
+export function cryptoSelfTest(
+  providers: readonly DigestProvider[] = [nodeDigest, nobleDigest],
+): Result<true> {
+  return attempt(() => {
+    for (const provider of providers) checkDigests(provider);
+    for (const [seed, message, signature] of SIGNATURES) {
+      checkSignature(hex(seed), hex(message), hex(signature));
+    }
+    return true;
+  });
+}
+
+function checkDigests(provider: DigestProvider): void {
+  for (const [message, expected] of DIGESTS) {
+    const hasher = provider.create();
+    hasher.update(utf8(message));
+    if (!equalBytes(hasher.digest(), hex(expected))) {
+      throw refuseCrypto('crypto.self-test', `SHA-256 of ${provider.name} is wrong`);
+    }
+  }
+}
+
+function checkSignature(seed: Uint8Array, message: Uint8Array, expected: Uint8Array): void {
+  const signer = signerFromSeed(seed);
+  const signed = equalBytes(signer.sign(message), expected);
+  const accepted = verifyStrict(expected, message, signer.publicKey).ok;
+  const damaged = Uint8Array.from(expected, (byte, i) => (i === 40 ? byte ^ 1 : byte));
+  const refused = !verifyStrict(damaged, message, signer.publicKey).ok;
+  if (!signed || !accepted || !refused) {
+    throw refuseCrypto('crypto.self-test', 'Ed25519 signs or verifies wrongly');
+  }
+}
+
+function hex(text: string): Uint8Array {
+  return fromHex(text) as Uint8Array;
+}
