@@ -53,6 +53,10 @@ export const CLASSES_MAX: number = 4_096;
 export const CALIBRATION_ROWS_MAX: number = 1_000_000;
 export const FROZEN_FRAMES_MAX: number = 1_000;
 export const REASONS_MAX: number = 32;
+/** A released output stands in for a missing one for a day at most, whatever the settings say. */
+export const LAST_GOOD_AGE_MS_MAX: number = 86_400_000;
+/** Numbers in one declared safe output; a detection head has some ten thousand. */
+export const SAFE_OUTPUT_VALUES_MAX: number = 65_536;
 
 // Telemetry
 export const ENVELOPE_BYTES_MAX: number = 64 * 1024;
