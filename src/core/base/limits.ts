@@ -67,3 +67,16 @@ export const HEALTH_PERIOD_MS: number = 60_000;
 export const BACKOFF_FIRST_MS: number = 1_000;
 export const BACKOFF_MAX_MS: number = 300_000;
 export const BACKOFF_STABLE_MS: number = 60_000;
+/** How much a collector remembers of one device's chain. */
+export const CHAIN_HASHES_MAX: number = 256;
+export const CHAIN_EPOCHS_MAX: number = 8;
+
+// Uplink
+/** From the first packet of a connection to the broker's answer. */
+export const CONNECT_DEADLINE_MS: number = 15_000;
+/** A broker that does not acknowledge for so long is taken for gone. */
+export const PUBACK_DEADLINE_MS: number = 20_000;
+export const CLOSE_DEADLINE_MS: number = 3_000;
+export const KEEPALIVE_SECONDS: number = 30;
+/** Of packets from the broker: this client is sent acknowledgements only. */
+export const INBOUND_PACKET_BYTES_MAX: number = 64 * 1024;
