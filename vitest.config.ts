@@ -1,5 +1,12 @@
+/** The test runner's settings. */
 import { defineConfig } from 'vitest/config';
+import { ClosingLine } from './test/house/closing-line.ts';
 
 export default defineConfig({
-  test: { include: ['test/**/*.test.ts'], testTimeout: 120_000, hookTimeout: 120_000 },
+  test: {
+    include: ['test/**/*.test.ts'],
+    testTimeout: 120_000,
+    hookTimeout: 120_000,
+    reporters: ['default', new ClosingLine()],
+  },
 });
