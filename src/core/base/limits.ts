@@ -80,3 +80,7 @@ export const CLOSE_DEADLINE_MS: number = 3_000;
 export const KEEPALIVE_SECONDS: number = 30;
 /** Of packets from the broker: this client is sent acknowledgements only. */
 export const INBOUND_PACKET_BYTES_MAX: number = 64 * 1024;
+
+// Rollback floor
+export const FLOORS_MAX: number = 64;
+export const FLOOR_BYTES_MAX: number = 128 * 1024;

@@ -1,0 +1,177 @@
+/**
+ * Walking a bundle from front to back: the manifest entry, then exactly the payload files that the
+ * verified manifest names, hashed as they pass. Every byte outside them is compared or must be zero.
+ */
+import { equalBytes, toHex } from '../base/bytes.ts';
+import { attempt, type Result } from '../base/fault.ts';
+import {
+  HASH_CHUNK_BYTES,
+  MANIFEST_BYTES_MAX,
+  PAYLOAD_IN_MEMORY_BYTES_MAX,
+} from '../base/limits.ts';
+import { nodeDigest } from '../crypto/digest.ts';
+import { META_URI } from '../suit/envelope.ts';
+import type { SuitComponent, SuitManifest } from '../suit/manifest.ts';
+import { refuseBundle } from './faults.ts';
+import type { BundleFile, ModelMetadata } from './metadata.ts';
+import { MANIFEST_PATH } from './pack.ts';
+import type { ByteSource } from './source.ts';
+import { BLOCK_BYTES, claimedSizeBytes, END_BYTES, paddingBytes, ustarHeader } from './ustar.ts';
+
+export interface ManifestEntry {
+  /** `manifest.suit`, not verified yet. */
+  readonly bytes: Uint8Array;
+  /** Where the first payload's header starts. */
+  readonly endOffset: number;
+}
+
+/** Reads at most 65 KiB. Faults: `bundle.header`, `bundle.too-large`, `bundle.padding`, ... */
+export function readManifestEntry(source: ByteSource): Result<ManifestEntry> {
+  return attempt(() => {
+    const header = readExactly(source, 0, BLOCK_BYTES);
+    const sizeBytes = claimedSizeBytes(header);
+    if (sizeBytes === undefined) {
+      throw refuseBundle('bundle.header', 'the file does not start with a bundle header');
+    }
+    if (sizeBytes > MANIFEST_BYTES_MAX) {
+      throw refuseBundle(
+        'bundle.too-large',
+        `the manifest claims ${sizeBytes} bytes, at most ${MANIFEST_BYTES_MAX}`,
+      );
+    }
+    compareHeader(header, MANIFEST_PATH, sizeBytes);
+    const bytes = readExactly(source, BLOCK_BYTES, sizeBytes);
+    return { bytes, endOffset: checkPadding(source, BLOCK_BYTES, sizeBytes) };
+  });
+}
+
+/** Metadata and manifest must name the same files in the same order. Fault: `bundle.mismatch`. */
+export function checkSameFiles(meta: ModelMetadata, manifest: SuitManifest): Result<true> {
+  return attempt(() => {
+    const [first, ...components] = manifest.components;
+    const same =
+      first?.path === META_URI &&
+      components.length === meta.files.length &&
+      meta.files.every((file, index) => sameFile(file, components[index] as SuitComponent)) &&
+      manifest.model === meta.name;
+    if (!same) throw refuseBundle('bundle.mismatch', 'the metadata names other files');
+    return true;
+  });
+}
+
+export interface WalkOptions {
+  /** The files whose bytes are kept: the very bytes that were hashed. */
+  readonly keep: (file: BundleFile) => boolean;
+  /** Told of every piece that was hashed, for a progress bar. */
+  readonly onBytes?: (count: number) => void;
+}
+
+/**
+ * Hashes every payload against its digest and gives the kept ones by path. Memory: one buffer of
+ * 256 KiB and what is kept. Faults: `bundle.*`.
+ */
+export function walkPayloads(
+  source: ByteSource,
+  startOffset: number,
+  files: readonly BundleFile[],
+  options: WalkOptions,
+): Result<ReadonlyMap<string, Uint8Array>> {
+  return attempt(() => {
+    const kept = new Map<string, Uint8Array>();
+    const buffer = new Uint8Array(HASH_CHUNK_BYTES);
+    let offset = startOffset;
+    for (const file of files) {
+      compareHeader(readExactly(source, offset, BLOCK_BYTES), file.path, file.sizeBytes);
+      offset += BLOCK_BYTES;
+      const whole = options.keep(file) ? allocate(file) : undefined;
+      hashFile(source, offset, file, whole ?? buffer, whole !== undefined, options.onBytes);
+      if (whole !== undefined) kept.set(file.path, whole);
+      offset = checkPadding(source, offset, file.sizeBytes);
+    }
+    checkEnd(source, offset);
+    return kept;
+  });
+}
+
+function hashFile(
+  source: ByteSource,
+  offset: number,
+  file: BundleFile,
+  buffer: Uint8Array,
+  whole: boolean,
+  onBytes: ((count: number) => void) | undefined,
+): void {
+  const hasher = nodeDigest.create();
+  for (let done = 0; done < file.sizeBytes; ) {
+    const count = Math.min(HASH_CHUNK_BYTES, file.sizeBytes - done);
+    const at = whole ? done : 0;
+    const piece = buffer.subarray(at, at + count);
+    fill(source, offset + done, piece);
+    hasher.update(piece);
+    onBytes?.(count);
+    done += count;
+  }
+  const digest = hasher.digest();
+  if (!equalBytes(digest, file.sha256)) {
+    throw refuseBundle(
+      'bundle.file-digest',
+      `${file.path} has SHA-256 ${toHex(digest).slice(0, 12)}, signed was ${toHex(file.sha256).slice(0, 12)}`,
+    );
+  }
+}
+
+function allocate(file: BundleFile): Uint8Array {
+  if (file.sizeBytes > PAYLOAD_IN_MEMORY_BYTES_MAX) {
+    throw refuseBundle('bundle.too-large', `${file.path} has ${file.sizeBytes} bytes`);
+  }
+  return new Uint8Array(file.sizeBytes);
+}
+
+function compareHeader(header: Uint8Array, path: string, sizeBytes: number): void {
+  if (!equalBytes(header, ustarHeader(path, sizeBytes))) {
+    throw refuseBundle('bundle.header', `the archive header of ${path} is not the expected one`);
+  }
+}
+
+/** The offset of the next block, after the zero bytes that must stand between. */
+function checkPadding(source: ByteSource, offset: number, sizeBytes: number): number {
+  const end = offset + sizeBytes;
+  const padding = readExactly(source, end, paddingBytes(sizeBytes));
+  if (padding.some((byte) => byte !== 0)) {
+    throw refuseBundle('bundle.padding', `bytes hidden after offset ${end}`);
+  }
+  return end + padding.length;
+}
+
+function checkEnd(source: ByteSource, offset: number): void {
+  if (readExactly(source, offset, END_BYTES).some((byte) => byte !== 0)) {
+    throw refuseBundle('bundle.padding', 'the end blocks are not zero');
+  }
+  if (source.sizeBytes !== offset + END_BYTES) {
+    throw refuseBundle('bundle.trailing', `${source.sizeBytes - offset - END_BYTES} bytes follow`);
+  }
+}
+
+function readExactly(source: ByteSource, offset: number, count: number): Uint8Array {
+  const bytes = new Uint8Array(count);
+  fill(source, offset, bytes);
+  return bytes;
+}
+
+function fill(source: ByteSource, offset: number, into: Uint8Array): void {
+  for (let done = 0; done < into.length; ) {
+    const count = source.read(offset + done, into.subarray(done));
+    if (count <= 0) {
+      throw refuseBundle('bundle.truncated', `the file ends at ${offset + done}`);
+    }
+    done += count;
+  }
+}
+
+function sameFile(file: BundleFile, component: SuitComponent): boolean {
+  return (
+    file.path === component.path &&
+    file.sizeBytes === component.sizeBytes &&
+    equalBytes(file.sha256, component.sha256)
+  );
+}

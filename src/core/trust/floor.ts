@@ -1,0 +1,138 @@
+/**
+ * The rollback floor: what this device has confirmed and will not go back behind. One record holds
+ * the floors of every (class, model), the newest root seen, a clock floor, and the safe output of
+ * the confirmed model, which stands when no bundle may run.
+ *
+ * Tier T0: the record is a file with an HMAC under the device's own key. It shows corruption and
+ * torn writes; whoever can read the device key can also forge it, and replaying a whole card image
+ * is visible to the fleet only.
+ */
+import { attempt, need, type Result } from '../base/fault.ts';
+import { Fields } from '../base/fields.ts';
+import { FLOOR_BYTES_MAX, FLOORS_MAX } from '../base/limits.ts';
+import { decodeCbor } from '../cose/decode.ts';
+import { encodeCbor } from '../cose/encode.ts';
+import { type CborMap, type CborValue, cborMap } from '../cose/value.ts';
+import { mac, macMatches } from '../crypto/mac.ts';
+import { refuseTrust } from './faults.ts';
+
+const FLOOR_PROFILE = 'edgeward-floor/1';
+
+/** Where the floor lives: a file pair now; `none` is declared volatile state. */
+export type FloorTier = 'T0' | 'none';
+
+export interface Floor {
+  readonly hardwareClass: string;
+  readonly model: string;
+  readonly securityVersion: number;
+  readonly sequenceNumber: number;
+}
+
+export interface FloorRecord {
+  /** Rises with every write; the newest valid copy wins. */
+  readonly generation: number;
+  readonly floors: readonly Floor[];
+  readonly rootVersion: number;
+  /** Milliseconds since 1970; no record is older than this. */
+  readonly clockFloorMs: number;
+  /** Of the model confirmed last, as its metadata stated it; opaque here. */
+  readonly safeOutput?: CborMap;
+  readonly safeOutputIo?: CborMap;
+}
+
+export const EMPTY_FLOOR: FloorRecord = {
+  generation: 0,
+  floors: [],
+  rootVersion: 0,
+  clockFloorMs: 0,
+};
+
+export function floorOf(
+  record: FloorRecord,
+  hardwareClass: string,
+  model: string,
+): Floor | undefined {
+  return record.floors.find((f) => f.hardwareClass === hardwareClass && f.model === model);
+}
+
+/** The record after a confirm: this floor raised, never lowered, and everything else kept. */
+export function raiseFloor(record: FloorRecord, raised: Floor): FloorRecord {
+  const before = floorOf(record, raised.hardwareClass, raised.model);
+  const floor: Floor = {
+    ...raised,
+    securityVersion: Math.max(raised.securityVersion, before?.securityVersion ?? 0),
+    sequenceNumber: Math.max(raised.sequenceNumber, before?.sequenceNumber ?? 0),
+  };
+  const others = record.floors.filter((f) => f !== before);
+  return { ...record, generation: record.generation + 1, floors: [...others, floor] };
+}
+
+/** `[record, HMAC-SHA256]` under the device's MAC key. */
+export function encodeFloor(record: FloorRecord, macKey: Uint8Array): Uint8Array {
+  const body = encodeCbor(
+    cborMap(
+      ['profile', FLOOR_PROFILE],
+      ['generation', record.generation],
+      ['floors', record.floors.map(floorToCbor)],
+      ['rootVersion', record.rootVersion],
+      ['clockFloorMs', record.clockFloorMs],
+      ['safeOutput', record.safeOutput],
+      ['safeOutputIo', record.safeOutputIo],
+    ),
+  );
+  return encodeCbor([body, mac(macKey, body)]);
+}
+
+/** Faults: `cbor.*`, `field.*`, `floor.malformed`, `floor.mac`. */
+export function decodeFloor(bytes: Uint8Array, macKey: Uint8Array): Result<FloorRecord> {
+  return attempt(() => {
+    const parts = need(decodeCbor(bytes, { bytesMax: FLOOR_BYTES_MAX }));
+    const [body, tag] = Array.isArray(parts) && parts.length === 2 ? parts : [];
+    if (!(body instanceof Uint8Array) || !(tag instanceof Uint8Array)) {
+      throw refuseTrust('floor.malformed', 'a floor record is [record, mac]');
+    }
+    if (!macMatches(macKey, body, tag)) throw refuseTrust('floor.mac', 'the MAC does not match');
+    return readRecord(need(decodeCbor(body)));
+  });
+}
+
+function readRecord(value: CborValue): FloorRecord {
+  if (!(value instanceof Map)) throw refuseTrust('floor.malformed', 'the record is no map');
+  const fields = new Fields('', value);
+  if (fields.text('profile') !== FLOOR_PROFILE) {
+    throw refuseTrust('floor.malformed', 'the record has another profile');
+  }
+  const safeOutput = fields.raw('safeOutput');
+  const safeOutputIo = fields.raw('safeOutputIo');
+  const record: FloorRecord = {
+    generation: fields.integer('generation'),
+    floors: fields.list('floors', FLOORS_MAX).map(readFloor),
+    rootVersion: fields.integer('rootVersion'),
+    clockFloorMs: fields.integer('clockFloorMs'),
+    ...(safeOutput instanceof Map ? { safeOutput } : {}),
+    ...(safeOutputIo instanceof Map ? { safeOutputIo } : {}),
+  };
+  fields.done();
+  return record;
+}
+
+function floorToCbor(floor: Floor): CborMap {
+  return cborMap(
+    ['class', floor.hardwareClass],
+    ['model', floor.model],
+    ['securityVersion', floor.securityVersion],
+    ['sequence', floor.sequenceNumber],
+  );
+}
+
+function readFloor(value: unknown, index: number): Floor {
+  const fields = Fields.of(`floors[${index}]`, value);
+  const floor: Floor = {
+    hardwareClass: fields.text('class'),
+    model: fields.text('model'),
+    securityVersion: fields.integer('securityVersion'),
+    sequenceNumber: fields.integer('sequence'),
+  };
+  fields.done();
+  return floor;
+}

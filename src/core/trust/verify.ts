@@ -1,0 +1,135 @@
+/**
+ * `verifyBundle`: the only maker of a `VerifiedBundle`. It reads the manifest (64 KiB at most),
+ * verifies every signature, asks `admissible`, and only then looks at a payload byte.
+ */
+import { equalBytes, toHex } from '../base/bytes.ts';
+import { assert, attempt, need, type Result } from '../base/fault.ts';
+import { refuseBundle } from '../bundle/faults.ts';
+import { checkSameFiles, readManifestEntry, walkPayloads } from '../bundle/layout.ts';
+import {
+  type BundleFile,
+  decodeMetadata,
+  type FileRole,
+  type ModelMetadata,
+} from '../bundle/metadata.ts';
+import type { ByteSource } from '../bundle/source.ts';
+import { openSign1 } from '../cose/sign1.ts';
+import { sha256 } from '../crypto/digest.ts';
+import { classUuid, vendorUuid } from '../crypto/uuid.ts';
+import { openEnvelope, SUIT_AAD, type SuitEnvelope } from '../suit/envelope.ts';
+import { parseManifest, type SuitManifest } from '../suit/manifest.ts';
+import { type Act, admissible, type TrustContext } from './admissible.ts';
+import { refuseTrust } from './faults.ts';
+import { keyInRole, type RootSet } from './root.ts';
+import { type RunnableModel, verifiedModel } from './runnable-model.ts';
+
+declare const verified: unique symbol;
+
+/** Evidence that a bundle was verified and admitted; nothing else can make one. */
+export interface VerifiedBundle {
+  readonly meta: ModelMetadata;
+  readonly sequenceNumber: number;
+  /** SHA-256 of the signed manifest: the release's name in telemetry. */
+  readonly manifestSha256: Uint8Array;
+  /** Thumbprints of the release keys that signed. */
+  readonly signers: readonly Uint8Array[];
+  /** True when a development key is among the signers, or the root is a development root. */
+  readonly development: boolean;
+  /** The kept payloads by path: the very bytes that were hashed. */
+  readonly payloads: ReadonlyMap<string, Uint8Array>;
+  readonly [verified]: true;
+}
+
+export interface VerifyOptions {
+  /** Roles whose bytes are kept in memory; none by default, which needs 256 KiB at any size. */
+  readonly keep?: readonly FileRole[];
+  readonly onBytes?: (count: number) => void;
+}
+
+/** Faults: `bundle.*`, `cbor.*`, `cose.*`, `crypto.*`, `suit.*`, `metadata.*`, `field.*`, `trust.*`, `rollback.*`. */
+export function verifyBundle(
+  source: ByteSource,
+  act: Act,
+  context: TrustContext,
+  options: VerifyOptions = {},
+): Result<VerifiedBundle> {
+  return attempt(() => {
+    const entry = need(readManifestEntry(source));
+    const envelope = need(openEnvelope(entry.bytes));
+    const signers = verifySigners(envelope, context.root);
+    const manifest = need(parseManifest(envelope.manifest));
+    const meta = verifyMetadata(envelope, manifest);
+    const facts = { meta, sequenceNumber: manifest.sequenceNumber, signers };
+    need(admissible(act, facts, context));
+    const keep = options.keep ?? [];
+    const payloads = need(
+      walkPayloads(source, entry.endOffset, meta.files, {
+        keep: (file) => keep.includes(file.role),
+        ...(options.onBytes === undefined ? {} : { onBytes: options.onBytes }),
+      }),
+    );
+    const development =
+      !context.root.production ||
+      signers.some((kid) => keyInRole(context.root, 'release', kid)?.development === true);
+    const { manifestSha256 } = envelope;
+    return { ...facts, manifestSha256, development, payloads } as VerifiedBundle;
+  });
+}
+
+/** The model's bytes; the bundle must have been verified with `keep: ['model']`. */
+export function modelOf(bundle: VerifiedBundle): RunnableModel {
+  const file = fileOf(bundle, 'model');
+  assert(file !== undefined, 'verified metadata names exactly one model');
+  const bytes = bundle.payloads.get(file.path);
+  assert(bytes !== undefined, 'the bundle was verified without keeping the model');
+  return verifiedModel(bytes, file.sha256);
+}
+
+/** The bytes of the one file with this role, when the bundle has it and it was kept. */
+export function payloadOf(bundle: VerifiedBundle, role: FileRole): Uint8Array | undefined {
+  const file = fileOf(bundle, role);
+  return file && bundle.payloads.get(file.path);
+}
+
+function fileOf(bundle: VerifiedBundle, role: FileRole): BundleFile | undefined {
+  return bundle.meta.files.find((file) => file.role === role);
+}
+
+/** Every block must verify under a release key; one that does not refuses the whole envelope. */
+function verifySigners(envelope: SuitEnvelope, root: RootSet): readonly Uint8Array[] {
+  const seen = new Set<string>();
+  return envelope.signatures.map((block) => {
+    const { kid } = need(
+      openSign1(block, {
+        externalAad: SUIT_AAD,
+        detachedPayload: envelope.signedDigest,
+        keyOf: (wanted) => keyInRole(root, 'release', wanted)?.publicKey,
+      }),
+    );
+    // go-tuf #369: a threshold counts distinct keys, never signatures.
+    if (seen.has(toHex(kid))) {
+      throw refuseTrust('trust.duplicate-signature', 'one release key signed twice');
+    }
+    seen.add(toHex(kid));
+    return kid;
+  });
+}
+
+function verifyMetadata(envelope: SuitEnvelope, manifest: SuitManifest): ModelMetadata {
+  const component = manifest.components[0];
+  if (
+    component?.sizeBytes !== envelope.meta.length ||
+    !equalBytes(component.sha256, sha256(envelope.meta))
+  ) {
+    throw refuseBundle('bundle.file-digest', 'the metadata is not what was signed');
+  }
+  const meta = need(decodeMetadata(envelope.meta));
+  need(checkSameFiles(meta, manifest));
+  if (
+    !equalBytes(manifest.vendorId, vendorUuid(meta.vendor)) ||
+    !equalBytes(manifest.classId, classUuid(meta.vendor, meta.hardwareClass))
+  ) {
+    throw refuseBundle('bundle.mismatch', 'vendor or class differ from the manifest');
+  }
+  return meta;
+}
