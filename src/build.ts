@@ -1,0 +1,195 @@
+/**
+ * Writes `dist/`: `node src/build.ts`, on Node 24, which runs TypeScript as it is.
+ *
+ * It stands in `src/` above the rooms because the top level of the project is fixed, and because as
+ * a source file it is formatted, type-checked and held to the layer rules like the rest. Nothing
+ * imports it and it is not shipped. The same sources and packages give the same bytes.
+ */
+import {
+  chmodSync,
+  copyFileSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
+import { basename, dirname, join, resolve } from 'node:path';
+import { build, type Metafile } from 'esbuild';
+import ts from 'typescript';
+
+const root = resolve(import.meta.dirname, '..');
+const dist = join(root, 'dist');
+const ORT_WASM = 'node_modules/onnxruntime-web/dist/ort-wasm-simd-threaded.wasm';
+
+const MIT = `Permission is hereby granted, free of charge, to any person obtaining a copy
+of this software and associated documentation files (the "Software"), to deal
+in the Software without restriction, including without limitation the rights
+to use, copy, modify, merge, publish, distribute, sublicense, and/or sell
+copies of the Software, and to permit persons to whom the Software is
+furnished to do so, subject to the following conditions:
+
+The above copyright notice and this permission notice shall be included in all
+copies or substantial portions of the Software.
+
+THE SOFTWARE IS PROVIDED "AS IS", WITHOUT WARRANTY OF ANY KIND, EXPRESS OR
+IMPLIED, INCLUDING BUT NOT LIMITED TO THE WARRANTIES OF MERCHANTABILITY,
+FITNESS FOR A PARTICULAR PURPOSE AND NONINFRINGEMENT. IN NO EVENT SHALL THE
+AUTHORS OR COPYRIGHT HOLDERS BE LIABLE FOR ANY CLAIM, DAMAGES OR OTHER
+LIABILITY, WHETHER IN AN ACTION OF CONTRACT, TORT OR OTHERWISE, ARISING FROM,
+OUT OF OR IN CONNECTION WITH THE SOFTWARE OR THE USE OR OTHER DEALINGS IN THE
+SOFTWARE.`;
+const ORT_THIRD_PARTIES =
+  '\n\nONNX Runtime itself contains the works listed in\n' +
+  'https://github.com/microsoft/onnxruntime/blob/main/ThirdPartyNotices.txt';
+
+/** `from './x.ts'`, `import './x.ts'` and `import('./x.ts')`. */
+const SPECIFIER = /((?:\bfrom|\bimport)\s*\(?\s*['"])([^'"]+)(['"])/g;
+
+rmSync(dist, { recursive: true, force: true });
+mkdirSync(join(dist, 'devices'), { recursive: true });
+const bundled = await bundlePrograms();
+copyAssets();
+writeFileSync(join(dist, 'THIRD-PARTY-NOTICES'), noticesOf(bundled));
+const declarations = writeDeclarations();
+process.stdout.write(`dist/: ${Object.keys(bundled.outputs).length} bundled files, `);
+process.stdout.write(`${declarations} declarations\n`);
+
+/**
+ * All chunks lie flat beside the programs, so that `import.meta.url` finds the worker, the
+ * WebAssembly file and the assets in the same folder from everywhere.
+ */
+async function bundlePrograms(): Promise<Metafile> {
+  const { metafile } = await build({
+    absWorkingDir: root,
+    entryPoints: {
+      cli: 'src/apps/cli/main.ts',
+      index: 'src/index.ts',
+      'ort-worker': 'src/host/inference/ort-worker.ts',
+    },
+    outdir: 'dist',
+    chunkNames: '[name]-[hash]',
+    bundle: true,
+    // Commands are imported when they are called: what one of them needs, the others do not load.
+    splitting: true,
+    format: 'esm',
+    platform: 'node',
+    target: 'node20.19',
+    legalComments: 'eof',
+    // Bundled CommonJS packages call require() for Node's own modules.
+    banner: {
+      js: "import { createRequire as requireOf } from 'node:module';\nconst require = requireOf(import.meta.url);",
+    },
+    metafile: true,
+    logLevel: 'warning',
+  });
+  const cli = join(dist, 'cli.js');
+  const text = readFileSync(cli, 'utf8');
+  if (!text.startsWith('#!')) writeFileSync(cli, `#!/usr/bin/env node\n${text}`);
+  chmodSync(cli, 0o755);
+  return metafile;
+}
+
+function copyAssets(): void {
+  copyFileSync(join(root, ORT_WASM), join(dist, basename(ORT_WASM)));
+  copyMatching('src/apps/demo', /\.(onnx|json)$/, dist);
+  copyMatching('devices', /\.json$/, join(dist, 'devices'));
+}
+
+function copyMatching(folder: string, ending: RegExp, target: string): void {
+  for (const name of readdirSync(join(root, folder))) {
+    if (ending.test(name)) copyFileSync(join(root, folder, name), join(target, name));
+  }
+}
+
+/** The licences of every package of which at least one byte is in `dist/`. */
+function noticesOf({ outputs }: Metafile): string {
+  const folders = new Set<string>([dirname(dirname(ORT_WASM))]);
+  for (const { inputs } of Object.values(outputs)) {
+    for (const [path, { bytesInOutput }] of Object.entries(inputs)) {
+      const folder = /^.*node_modules\/(?:@[^/]+\/)?[^/]+/.exec(path)?.[0];
+      if (bytesInOutput > 0 && folder !== undefined) folders.add(folder);
+    }
+  }
+  const notices = [...folders].sort().map(noticeOf);
+  return `Edgeward's programs contain the following packages.\n\n${notices.join('\n')}`;
+}
+
+function noticeOf(folder: string): string {
+  const text = readFileSync(join(root, folder, 'package.json'), 'utf8');
+  const { name, version, license, author } = JSON.parse(text) as Record<string, unknown>;
+  const files = readdirSync(join(root, folder)).filter((file) =>
+    /^(licen[cs]e|notice)/i.test(file),
+  );
+  const licences = files
+    .sort()
+    .map((file) => readFileSync(join(root, folder, file), 'utf8').trim());
+  const head = `${'-'.repeat(80)}\n${name} ${version} (${license})\n\n`;
+  if (licences.length > 0) return `${head}${licences.join('\n\n')}\n`;
+  return `${head}${statedLicence(String(name), String(license), author)}\n`;
+}
+
+/** For packages that name their licence and do not carry its text. */
+function statedLicence(name: string, license: string, author: unknown): string {
+  if (license !== 'MIT') throw new Error(`${name} is ${license} and carries no licence text`);
+  const holder = name.startsWith('onnxruntime-') ? 'Microsoft Corporation' : holderOf(name, author);
+  const third = name === 'onnxruntime-web' ? ORT_THIRD_PARTIES : '';
+  return `Copyright (c) ${holder}\n\n${MIT}${third}`;
+}
+
+function holderOf(name: string, author: unknown): string {
+  if (typeof author === 'string') return author;
+  const { name: holder } = (author ?? {}) as { name?: unknown };
+  return typeof holder === 'string' ? holder : `the authors of ${name}`;
+}
+
+/** The public types: what `index.d.ts` reaches, and no more. */
+function writeDeclarations(): number {
+  const emitted = emitDeclarations();
+  const reached = new Map<string, string>();
+  const waiting = [join(dist, 'index.d.ts')];
+  for (let path = waiting.pop(); path !== undefined; path = waiting.pop()) {
+    const text = emitted.get(path);
+    if (text === undefined) throw new Error(`no declarations were written for ${path}`);
+    if (reached.has(path)) continue;
+    const here = path;
+    const rewritten = text.replace(
+      SPECIFIER,
+      (whole, before: string, to: string, quote: string) => {
+        if (to.startsWith('node:')) return whole;
+        // A package here would be one that the reader of the types has to install.
+        if (!to.startsWith('.')) throw new Error(`the public types import ${to} in ${here}`);
+        const module = to.replace(/\.(ts|js)$/, '');
+        waiting.push(resolve(dirname(here), `${module}.d.ts`));
+        return `${before}${module}.js${quote}`;
+      },
+    );
+    reached.set(path, rewritten);
+  }
+  for (const [path, text] of reached) {
+    mkdirSync(dirname(path), { recursive: true });
+    writeFileSync(path, text);
+  }
+  return reached.size;
+}
+
+function emitDeclarations(): Map<string, string> {
+  const config = ts.readConfigFile(join(root, 'tsconfig.json'), ts.sys.readFile);
+  const { options } = ts.parseJsonConfigFileContent(config.config, ts.sys, root);
+  const program = ts.createProgram([join(root, 'src/index.ts')], {
+    ...options,
+    noEmit: false,
+    emitDeclarationOnly: true,
+    rootDir: join(root, 'src'),
+    outDir: dist,
+  });
+  const emitted = new Map<string, string>();
+  const { diagnostics } = program.emit(undefined, (path, text) => emitted.set(resolve(path), text));
+  const wrong = [...ts.getPreEmitDiagnostics(program), ...diagnostics];
+  if (wrong.length > 0) {
+    const names = { getCanonicalFileName: (name: string) => name, getNewLine: () => '\n' };
+    const host = { ...names, getCurrentDirectory: () => root };
+    throw new Error(ts.formatDiagnostics(wrong, host));
+  }
+  return emitted;
+}
