@@ -1,0 +1,34 @@
+/** The closed fault codes of calibration. */
+import { type FaultTable, type Refusal, refusing } from '../base/fault.ts';
+
+export type CalibrationFaultCode =
+  | 'calibration.budget'
+  | 'calibration.shape'
+  | 'calibration.values'
+  | 'calibration.labels'
+  | 'calibration.classes'
+  | 'calibration.fit-rows'
+  | 'calibration.rows'
+  | 'calibration.same-rows'
+  | 'calibration.constant'
+  | 'calibration.head'
+  | 'calibration.size';
+
+export const CALIBRATION_FAULTS: FaultTable<CalibrationFaultCode> = {
+  'calibration.budget':
+    'Give false alarms from 0.000001 to 0.5 and a confidence from 0.5 to 0.999999999.',
+  'calibration.shape': 'Give rows of one length, as the model puts them out, and as many of each.',
+  'calibration.values': 'Remove the inputs on which the model gives such outputs, or repair it.',
+  'calibration.labels': 'Give one label per fit row, each the index of a class.',
+  'calibration.classes': 'Add fit rows of the classes that have none, at least one of each.',
+  'calibration.fit-rows': 'Add fit rows until there are as many as named.',
+  'calibration.rows': 'Record more calibration rows, or allow more false alarms.',
+  'calibration.same-rows': 'Calibrate on rows that the model and the fit set have not seen.',
+  'calibration.constant': 'Give recordings that vary as the device will see them.',
+  'calibration.head':
+    'Name the input of the last linear layer as features and its raw output as scores.',
+  'calibration.size': 'Use fewer calibration rows, or a model with fewer features or classes.',
+};
+
+export const refuseCalibration: (code: CalibrationFaultCode, message: string) => Refusal =
+  refusing(CALIBRATION_FAULTS);

@@ -1,0 +1,231 @@
+/** Fits a guard policy: from recorded model outputs to statistics, a threshold and a promise. */
+import { equalBytes } from '../base/bytes.ts';
+import { attempt, need, type Result } from '../base/fault.ts';
+import { GUARD_POLICY_BYTES_MAX } from '../base/limits.ts';
+import { fuse, rowsForPromise } from '../guard/conformal.ts';
+import {
+  detectorScores,
+  type FeatureStatistics,
+  FULL_DETECTORS,
+  REDUCED_DETECTORS,
+} from '../guard/novelty-detectors.ts';
+import {
+  CONFIDENCE_MAX,
+  CONFIDENCE_MIN,
+  FALSE_ALARMS_MAX,
+  FALSE_ALARMS_MIN,
+  type FalseAlarmPromise,
+  GUARD_PROFILE,
+  type GuardPolicy,
+  noveltyRank,
+  promiseStatement,
+} from '../guard/policy.ts';
+import { decodeGuardPolicy, encodeGuardPolicy } from '../guard/policy-codec.ts';
+import { referenceKernels } from '../numeric/reference.ts';
+import { refuseCalibration } from './faults.ts';
+import { featureStatistics } from './fit-statistics.ts';
+import { type Head, provenHead } from './head.ts';
+import { labelsOf } from './labels.ts';
+import { type CheckedSet, checkSet, type RecordedOutputs, rowOf } from './rows.ts';
+import { type Halves, sharedRows, splitHalves } from './split.ts';
+
+export const CONFIDENCE_DEFAULT = 0.95;
+
+/** Frames that repeat bit by bit occur; a set of which more than this was fitted on is no test. */
+const SHARED_ROWS_MAX = 0.1;
+
+export interface CalibrationInput {
+  readonly modelSha256: Uint8Array;
+  /** Names of the model outputs that `logits` and `features` hold. */
+  readonly outputs: { readonly scores: string; readonly features?: string };
+  readonly fit: RecordedOutputs;
+  /** Class index per fit row; without them the model's own answers are taken. */
+  readonly labels?: ArrayLike<number>;
+  readonly calibration: RecordedOutputs;
+  /** The last linear layer as the graph has it; without it, least squares. */
+  readonly head?: Head;
+  /** Budget: share of in-distribution frames that may alarm; 1e-6 to 0.5. */
+  readonly falseAlarms: number;
+  /** Probability over the draw of the calibration set that the budget is kept; 0.5 to 1 - 1e-9. */
+  readonly confidence?: number;
+}
+
+/**
+ * Only statistics enter the policy, no rows. The same input gives the same policy.
+ *
+ * Faults: every `calibration.*` code.
+ */
+export function fitGuardPolicy(input: CalibrationInput): Result<GuardPolicy> {
+  return attempt(() => {
+    const { falseAlarms, confidence = CONFIDENCE_DEFAULT } = input;
+    const fit = checkSet('fit', input.fit);
+    const calibration = checkSet('calibration', input.calibration);
+    needSameShape(fit, calibration, input);
+    needBudget(falseAlarms, confidence);
+    const halves = splitHalves(calibration.count);
+    const terms = { falseAlarms, confidence, shares: { novelty: 1 } };
+    const rank = needRank(terms, halves.b.length, calibration.count);
+    needSmall(fit, halves);
+    needFreshRows(fit, calibration);
+
+    const statistics = fitStatistics(input, fit, calibration);
+    const halfA = scoreHalfA(statistics, calibration, halves.a);
+    const halfB = Float64Array.from(halves.b, (row) =>
+      fuse(halfA, scoreRow(statistics, calibration, row)),
+    ).sort();
+
+    const evidence: Omit<FalseAlarmPromise, 'statement'> = {
+      ...terms,
+      rowsHalfA: halves.a.length,
+      rowsHalfB: halves.b.length,
+      fit: { sha256: fit.sha256, rows: fit.count },
+      calibration: { sha256: calibration.sha256, rows: calibration.count },
+    };
+    const novelty = {
+      classes: fit.logits.width,
+      halfA,
+      halfB,
+      rank,
+      threshold: halfB[rank - 1] as number,
+    };
+    const policy: GuardPolicy = {
+      profile: GUARD_PROFILE,
+      modelSha256: input.modelSha256,
+      detection: statistics === undefined ? 'reduced' : 'full',
+      outputs: input.outputs,
+      novelty: statistics === undefined ? novelty : { ...novelty, statistics },
+      promise: { ...evidence, statement: promiseStatement(evidence, rank) },
+    };
+    // What a device would refuse to read must not leave the maker's machine.
+    return need(decodeGuardPolicy(encodeGuardPolicy(policy)));
+  });
+}
+
+function needSameShape(fit: CheckedSet, calibration: CheckedSet, input: CalibrationInput): void {
+  const widths = (set: CheckedSet): string =>
+    `${set.logits.width} scores and ${set.features?.width ?? 'no'} features`;
+  if (widths(fit) !== widths(calibration)) {
+    throw refuseCalibration(
+      'calibration.shape',
+      `the fit set has ${widths(fit)} a row, the calibration set ${widths(calibration)}`,
+    );
+  }
+  if ((fit.features === undefined) !== (input.outputs.features === undefined)) {
+    throw refuseCalibration(
+      'calibration.shape',
+      `the features output is named ${input.outputs.features}, but there are ${widths(fit)} a row`,
+    );
+  }
+}
+
+function needBudget(falseAlarms: number, confidence: number): void {
+  const sane = falseAlarms >= FALSE_ALARMS_MIN && falseAlarms <= FALSE_ALARMS_MAX;
+  if (sane && confidence >= CONFIDENCE_MIN && confidence <= CONFIDENCE_MAX) return;
+  throw refuseCalibration(
+    'calibration.budget',
+    `false alarms ${falseAlarms}, confidence ${confidence}`,
+  );
+}
+
+function needRank(
+  terms: Pick<FalseAlarmPromise, 'falseAlarms' | 'confidence' | 'shares'>,
+  rowsHalfB: number,
+  rows: number,
+): number {
+  const rank = noveltyRank(terms, rowsHalfB);
+  if (rank > 0) return rank;
+  const needed = 2 * rowsForPromise(terms.falseAlarms * terms.shares.novelty, terms.confidence);
+  throw refuseCalibration(
+    'calibration.rows',
+    `${rows} calibration rows; ${terms.falseAlarms} false alarms at confidence ` +
+      `${terms.confidence} needs ${needed} in all`,
+  );
+}
+
+/** Before the work is done: the doubles that the policy will hold. */
+function needSmall(fit: CheckedSet, halves: Halves): void {
+  const k = fit.logits.width;
+  const d = fit.features?.width;
+  const statistics = d === undefined ? 0 : (k * (k - 1)) / 2 + d * (d + 1) + k * d + 2 * d;
+  const detectors = d === undefined ? REDUCED_DETECTORS.length : FULL_DETECTORS.length;
+  const bytes = 8 * (statistics + detectors * halves.a.length + halves.b.length);
+  if (bytes <= GUARD_POLICY_BYTES_MAX) return;
+  throw refuseCalibration(
+    'calibration.size',
+    `a policy of ${bytes} bytes for ${d ?? 'no'} features, ${k} classes and ` +
+      `${halves.a.length + halves.b.length} calibration rows; ${GUARD_POLICY_BYTES_MAX} are allowed`,
+  );
+}
+
+/** On rows that were fitted on, scores are too good and the threshold would alarm too often. */
+function needFreshRows(fit: CheckedSet, calibration: CheckedSet): void {
+  if (equalBytes(fit.sha256, calibration.sha256)) {
+    throw refuseCalibration('calibration.same-rows', 'the fit and calibration sets are one file');
+  }
+  const shared = sharedRows(fit, calibration);
+  if (shared > SHARED_ROWS_MAX * calibration.count) {
+    throw refuseCalibration(
+      'calibration.same-rows',
+      `${shared} of ${calibration.count} calibration rows are in the fit set too`,
+    );
+  }
+}
+
+function fitStatistics(
+  input: CalibrationInput,
+  fit: CheckedSet,
+  calibration: CheckedSet,
+): FeatureStatistics | undefined {
+  if (fit.features === undefined || calibration.features === undefined) return undefined;
+  const classes = fit.logits.width;
+  const d = fit.features.width;
+  const labels = labelsOf(fit, input.labels);
+  if (fit.count < d + classes) {
+    throw refuseCalibration(
+      'calibration.fit-rows',
+      `${fit.count} fit rows; ${d} features and ${classes} classes need ${d + classes}`,
+    );
+  }
+  const head = provenHead(
+    input.head,
+    { ...fit, features: fit.features },
+    { ...calibration, features: calibration.features },
+  );
+  return featureStatistics(fit.features, labels, head);
+}
+
+function scoreHalfA(
+  statistics: FeatureStatistics | undefined,
+  set: CheckedSet,
+  rows: Uint32Array,
+): Float64Array[] {
+  const detectors = statistics === undefined ? REDUCED_DETECTORS : FULL_DETECTORS;
+  const halfA = detectors.map(() => new Float64Array(rows.length));
+  rows.forEach((row, i) => {
+    const scores = scoreRow(statistics, set, row);
+    halfA.forEach((sorted, j) => {
+      sorted[i] = scores[j] as number;
+    });
+  });
+  halfA.forEach((sorted, j) => {
+    sorted.sort();
+    if ((sorted[sorted.length >> 1] as number) > (sorted[0] as number)) return;
+    throw refuseCalibration(
+      'calibration.constant',
+      `${detectors[j]} gives half of ${sorted.length} calibration rows its smallest score, ` +
+        `${sorted[0]}`,
+    );
+  });
+  return halfA;
+}
+
+function scoreRow(
+  statistics: FeatureStatistics | undefined,
+  set: CheckedSet,
+  row: number,
+): Float64Array {
+  const features = set.features === undefined ? undefined : rowOf(set.features, row);
+  const scores = detectorScores(statistics, referenceKernels, rowOf(set.logits, row), features);
+  if (scores !== undefined) return scores;
+  throw refuseCalibration('calibration.values', `calibration row ${row} cannot be scored`);
+}

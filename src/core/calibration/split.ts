@@ -1,0 +1,69 @@
+/** Splits calibration rows into halves, and finds rows that two sets share. */
+import type { CheckedSet } from './rows.ts';
+import { rowOf } from './rows.ts';
+
+export interface Halves {
+  /** Row indices; as many as in B, or one more. */
+  readonly a: Uint32Array;
+  readonly b: Uint32Array;
+}
+
+/** 'edge' in ASCII. Fixed and public: the split depends on nothing but the number of rows. */
+const SPLIT_SEED = 0x65646765;
+
+/**
+ * A Fisher-Yates shuffle with a fixed seed, cut in the middle. A file sorted by class, or by hour,
+ * is split as fairly as a shuffled one, and anyone can repeat the split.
+ */
+export function splitHalves(count: number): Halves {
+  const order = Uint32Array.from({ length: count }, (_, i) => i);
+  const next = mulberry32(SPLIT_SEED);
+  for (let i = count - 1; i > 0; i--) {
+    const j = Math.floor(next() * (i + 1));
+    const swapped = order[i] as number;
+    order[i] = order[j] as number;
+    order[j] = swapped;
+  }
+  const middle = Math.ceil(count / 2);
+  return { a: order.slice(0, middle), b: order.slice(middle) };
+}
+
+/** How many rows of `second` have the very same outputs as some row of `first`. */
+export function sharedRows(first: CheckedSet, second: CheckedSet): number {
+  const seen = new Set<number>();
+  for (let row = 0; row < first.count; row++) seen.add(rowHash(first, row));
+  let shared = 0;
+  for (let row = 0; row < second.count; row++) {
+    if (seen.has(rowHash(second, row))) shared += 1;
+  }
+  return shared;
+}
+
+/** 53 bits of two FNV-like hashes of a row's bit patterns; a million rows collide by chance 1e-4. */
+function rowHash(set: CheckedSet, row: number): number {
+  let low = 0x811c9dc5;
+  let high = 0x01000193;
+  for (const rows of [set.logits, set.features]) {
+    if (rows === undefined) continue;
+    const values = rowOf(rows, row);
+    const bits = new Uint32Array(values.buffer, values.byteOffset, values.length);
+    for (let i = 0; i < bits.length; i++) {
+      low = Math.imul(low ^ (bits[i] as number), 0x01000193);
+      low ^= low >>> 15;
+      high = Math.imul(high ^ (bits[i] as number), 0x85ebca6b);
+      high ^= high >>> 13;
+    }
+  }
+  return (low >>> 0) * 2 ** 21 + (high >>> 11);
+}
+
+/** The published 32-bit generator of that name; not for secrets. Gives numbers in [0, 1). */
+function mulberry32(seed: number): () => number {
+  let state = seed;
+  return () => {
+    state = (state + 0x6d2b79f5) | 0;
+    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
+    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
+    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
+  };
+}

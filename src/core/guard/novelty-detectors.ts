@@ -1,0 +1,110 @@
+/** The novelty detectors: how usual one frame's logits and features are; higher = more usual. */
+import type { Kernels } from '../numeric/kernels.ts';
+
+/** In this order they stand in every policy. */
+export const FULL_DETECTORS: readonly string[] = ['fDBD', 'MDS++', 'RMDS++'];
+export const REDUCED_DETECTORS: readonly string[] = ['GEN'];
+
+const GEN_GAMMA = 0.1;
+
+/** What the feature detectors know of the fit set: `d` features, `K` classes. */
+export interface FeatureStatistics {
+  /** `d`. */
+  readonly features: number;
+  /** Mean of the fit features as they are, not normalised; `d` values. */
+  readonly mean: Float64Array;
+  /** `|w_c - w_j|` of the last layer's weight rows, at `packedPair(c, j)`; `K (K - 1) / 2` values. */
+  readonly headDistances: Float64Array;
+  /** Inverse Cholesky factor of the tied within-class covariance of f/|f|; lower triangle by rows. */
+  readonly classWhitener: Float64Array;
+  /** Whitened class means of f/|f|, `K x d`. */
+  readonly classCentres: Float64Array;
+  /** The same for the whole fit set as one class. */
+  readonly wholeWhitener: Float64Array;
+  /** `d` values. */
+  readonly wholeCentre: Float64Array;
+}
+
+/** Where the pair of classes `c != j` stands in `headDistances`. */
+export function packedPair(c: number, j: number): number {
+  return c > j ? (c * (c - 1)) / 2 + j : (j * (j - 1)) / 2 + c;
+}
+
+/**
+ * Scores one frame with every detector of its mode; `undefined` when they cannot tell: a value that
+ * is not finite, a feature vector of zeros, or the very mean of the fit set.
+ *
+ * @param statistics `undefined` in reduced mode
+ * @param logits `K` values
+ * @param features `d` values in full mode
+ */
+export function detectorScores(
+  statistics: FeatureStatistics | undefined,
+  kernels: Kernels,
+  logits: Float32Array,
+  features: Float32Array | undefined,
+): Float64Array | undefined {
+  if (!kernels.scan(logits).finite) return undefined;
+  let scores: Float64Array;
+  if (statistics === undefined) {
+    scores = Float64Array.of(kernels.gen(logits, GEN_GAMMA));
+  } else {
+    if (features === undefined || features.length !== statistics.features) return undefined;
+    scores = featureScores(statistics, kernels, logits, features);
+  }
+  return scores.every(Number.isFinite) ? scores : undefined;
+}
+
+/**
+ * fDBD (Liu & Qin 2024): `sum over j != c of |z_c - z_j| / |w_c - w_j|`, divided by `|f - mean|`.
+ * The paper has three regularisers of the same sum; this is the one by distance to the mean of the
+ * fit features, all taken before any normalisation.
+ */
+export function fdbd(
+  statistics: FeatureStatistics,
+  logits: Float32Array,
+  features: Float32Array,
+): number {
+  let c = 0;
+  for (let j = 1; j < logits.length; j++) {
+    if ((logits[j] as number) > (logits[c] as number)) c = j;
+  }
+  let sum = 0;
+  for (let j = 0; j < logits.length; j++) {
+    if (j === c) continue;
+    const margin = (logits[c] as number) - (logits[j] as number);
+    sum += margin / (statistics.headDistances[packedPair(c, j)] as number);
+  }
+  let squared = 0;
+  for (let i = 0; i < features.length; i++) {
+    const difference = (features[i] as number) - (statistics.mean[i] as number);
+    squared += difference * difference;
+  }
+  return sum / Math.sqrt(squared);
+}
+
+/**
+ * MDS++ and RMDS++ (Mueller & Hein 2025; Ren et al. 2021) on `x = f/|f|`: minus the smallest squared
+ * Mahalanobis distance to a class, and the same less the distance to the fit set as a whole.
+ */
+function featureScores(
+  statistics: FeatureStatistics,
+  kernels: Kernels,
+  logits: Float32Array,
+  features: Float32Array,
+): Float64Array {
+  const x = normalised(features);
+  const toClass = kernels.nearestSquared(statistics.classWhitener, statistics.classCentres, x);
+  const toWhole = kernels.nearestSquared(statistics.wholeWhitener, statistics.wholeCentre, x);
+  return Float64Array.of(fdbd(statistics, logits, features), -toClass, toWhole - toClass);
+}
+
+/** `f / |f|` in doubles; all NaN for a vector of zeros. */
+export function normalised(features: Float32Array): Float64Array {
+  const x = Float64Array.from(features);
+  let squared = 0;
+  for (let i = 0; i < x.length; i++) squared += (x[i] as number) ** 2;
+  const norm = Math.sqrt(squared);
+  for (let i = 0; i < x.length; i++) x[i] = (x[i] as number) / norm;
+  return x;
+}

@@ -1,0 +1,270 @@
+/**
+ * The guard policy as bytes: one deterministic CBOR map, numbers in bulk as little-endian doubles.
+ *
+ * A signature says who made a policy, not that it is sane. Reading one checks again everything that
+ * scoring relies on, so that no accepted policy can crash the guard or keep it from ever alarming.
+ */
+import { attempt, need, type Result } from '../base/fault.ts';
+import { Fields } from '../base/fields.ts';
+import {
+  CALIBRATION_ROWS_MAX,
+  CLASSES_MAX,
+  FEATURES_MAX,
+  GUARD_POLICY_BYTES_MAX,
+  TENSOR_NAME_CHARS_MAX,
+} from '../base/limits.ts';
+import { decodeCbor } from '../cose/decode.ts';
+import { encodeCbor } from '../cose/encode.ts';
+import { type CborMap, cborMap } from '../cose/value.ts';
+import { type FeatureStatistics, FULL_DETECTORS, REDUCED_DETECTORS } from './novelty-detectors.ts';
+import {
+  CONFIDENCE_MAX,
+  CONFIDENCE_MIN,
+  type DataSet,
+  type Detection,
+  FALSE_ALARMS_MAX,
+  FALSE_ALARMS_MIN,
+  type FalseAlarmPromise,
+  GUARD_PROFILE,
+  type GuardPolicy,
+  type NoveltyPolicy,
+  noveltyRank,
+} from './policy.ts';
+import { refusePolicy } from './policy-faults.ts';
+
+/** No honest statistic comes near it, and the squares of whatever is below it do not overflow. */
+const MAGNITUDE_MAX = 1e100;
+const STATEMENT_CHARS_MAX = 2_048;
+const DOUBLE_BYTES = 8;
+
+/** Deterministic: equal policies give equal bytes. */
+export function encodeGuardPolicy(policy: GuardPolicy): Uint8Array {
+  const { novelty, promise, outputs } = policy;
+  return encodeCbor(
+    cborMap(
+      ['profile', policy.profile],
+      ['model', policy.modelSha256],
+      ['detection', policy.detection],
+      ['outputs', cborMap(['scores', outputs.scores], ['features', outputs.features])],
+      ['novelty', noveltyMap(novelty)],
+      [
+        'promise',
+        cborMap(
+          ['false-alarms', promise.falseAlarms],
+          ['confidence', promise.confidence],
+          ['shares', cborMap(['novelty', promise.shares.novelty])],
+          ['rows-half-a', promise.rowsHalfA],
+          ['rows-half-b', promise.rowsHalfB],
+          ['statement', promise.statement],
+          ['fit', dataSetMap(promise.fit)],
+          ['calibration', dataSetMap(promise.calibration)],
+        ),
+      ],
+    ),
+  );
+}
+
+/**
+ * Faults: `policy.size`, `policy.detection` (mode, outputs and statistics disagree), `policy.length`
+ * (an array that does not fit the counts), `policy.values` (not finite, or impossible),
+ * `policy.order` (unsorted or constant scores), `policy.rank` (rank or threshold that do not follow
+ * from the promise), and those of the CBOR gate and of field reading.
+ */
+export function decodeGuardPolicy(bytes: Uint8Array): Result<GuardPolicy> {
+  return attempt(() => {
+    if (bytes.length > GUARD_POLICY_BYTES_MAX) {
+      throw refusePolicy('policy.size', `${bytes.length} bytes, at most ${GUARD_POLICY_BYTES_MAX}`);
+    }
+    const map = Fields.of('guard', need(decodeCbor(bytes)));
+    const profile = map.oneOf('profile', [GUARD_PROFILE]);
+    const modelSha256 = map.bytes('model', 32).slice();
+    const detection = map.oneOf<Detection>('detection', ['full', 'reduced']);
+    const outputs = readOutputs(map.map('outputs'), detection);
+    const promise = readPromise(map.map('promise'));
+    const novelty = readNovelty(map.map('novelty'), detection, promise);
+    map.done();
+    return { profile, modelSha256, detection, outputs, novelty, promise };
+  });
+}
+
+function noveltyMap(novelty: NoveltyPolicy): CborMap {
+  const { statistics } = novelty;
+  return cborMap(
+    ['classes', novelty.classes],
+    ['statistics', statistics === undefined ? undefined : statisticsMap(statistics)],
+    ['half-a', novelty.halfA.map(doublesToBytes)],
+    ['half-b', doublesToBytes(novelty.halfB)],
+    ['rank', novelty.rank],
+    ['threshold', novelty.threshold],
+  );
+}
+
+function statisticsMap(statistics: FeatureStatistics): CborMap {
+  return cborMap(
+    ['features', statistics.features],
+    ['mean', doublesToBytes(statistics.mean)],
+    ['head-distances', doublesToBytes(statistics.headDistances)],
+    ['class-whitener', doublesToBytes(statistics.classWhitener)],
+    ['class-centres', doublesToBytes(statistics.classCentres)],
+    ['whole-whitener', doublesToBytes(statistics.wholeWhitener)],
+    ['whole-centre', doublesToBytes(statistics.wholeCentre)],
+  );
+}
+
+function dataSetMap(set: DataSet): CborMap {
+  return cborMap(['sha256', set.sha256], ['rows', set.rows]);
+}
+
+function readOutputs(map: Fields, detection: Detection): GuardPolicy['outputs'] {
+  const scores = map.text('scores', TENSOR_NAME_CHARS_MAX);
+  const features = map.optional('features', (name) => map.text(name, TENSOR_NAME_CHARS_MAX));
+  map.done();
+  if ((features !== undefined) !== (detection === 'full')) {
+    throw refusePolicy('policy.detection', `${detection} detection, features output: ${features}`);
+  }
+  return features === undefined ? { scores } : { scores, features };
+}
+
+function readPromise(map: Fields): FalseAlarmPromise {
+  const shares = map.map('shares');
+  const promise: FalseAlarmPromise = {
+    falseAlarms: map.number('false-alarms', FALSE_ALARMS_MIN, FALSE_ALARMS_MAX),
+    confidence: map.number('confidence', CONFIDENCE_MIN, CONFIDENCE_MAX),
+    shares: { novelty: shares.number('novelty', Number.MIN_VALUE, 1) },
+    rowsHalfA: map.integer('rows-half-a', 2, CALIBRATION_ROWS_MAX),
+    rowsHalfB: map.integer('rows-half-b', 1, CALIBRATION_ROWS_MAX),
+    statement: map.text('statement', STATEMENT_CHARS_MAX),
+    fit: readDataSet(map.map('fit')),
+    calibration: readDataSet(map.map('calibration')),
+  };
+  shares.done();
+  map.done();
+  if (promise.rowsHalfA + promise.rowsHalfB !== promise.calibration.rows) {
+    throw refusePolicy(
+      'policy.length',
+      `halves of ${promise.rowsHalfA} and ${promise.rowsHalfB} of ${promise.calibration.rows} rows`,
+    );
+  }
+  return promise;
+}
+
+function readDataSet(map: Fields): DataSet {
+  const set = {
+    sha256: map.bytes('sha256', 32).slice(),
+    rows: map.integer('rows', 1, CALIBRATION_ROWS_MAX),
+  };
+  map.done();
+  return set;
+}
+
+function readNovelty(map: Fields, detection: Detection, promise: FalseAlarmPromise): NoveltyPolicy {
+  const classes = map.integer('classes', 2, CLASSES_MAX);
+  const statistics = map.optional('statistics', (name) => readStatistics(map.map(name), classes));
+  if ((statistics !== undefined) !== (detection === 'full')) {
+    const seen = statistics === undefined ? 'without' : 'with';
+    throw refusePolicy('policy.detection', `${detection} detection ${seen} feature statistics`);
+  }
+  const halfA = readHalfA(map, detection, promise.rowsHalfA);
+  const halfB = readDoubles(map, 'half-b', promise.rowsHalfB);
+  needAscending(map.at('half-b'), halfB);
+  if ((halfB.at(-1) as number) > 0) {
+    throw refusePolicy('policy.values', `${map.at('half-b')} has a fused score above 0`);
+  }
+  const rank = map.integer('rank', 1, promise.rowsHalfB);
+  const threshold = map.number('threshold');
+  map.done();
+  // A rank above the promised one would break the promise, one below it would alarm less than said.
+  const promised = noveltyRank(promise, promise.rowsHalfB);
+  if (rank !== promised || threshold !== halfB[rank - 1]) {
+    throw refusePolicy(
+      'policy.rank',
+      `rank ${rank} with threshold ${threshold}; the promise gives rank ${promised}`,
+    );
+  }
+  const policy = { classes, halfA, halfB, rank, threshold };
+  return statistics === undefined ? policy : { ...policy, statistics };
+}
+
+function readHalfA(map: Fields, detection: Detection, rows: number): Float64Array[] {
+  const detectors = detection === 'full' ? FULL_DETECTORS : REDUCED_DETECTORS;
+  const list = map.list('half-a', detectors.length);
+  if (list.length !== detectors.length) {
+    throw refusePolicy('policy.length', `${map.at('half-a')} is not ${detectors.join(', ')}`);
+  }
+  const entries = new Fields(map.at('half-a'), new Map(list.map((entry, i) => [i, entry])));
+  return detectors.map((_, i) => {
+    const sorted = readDoubles(entries, i, rows);
+    needAscending(entries.at(i), sorted);
+    // The scale below the smallest score is (median - minimum): zero would divide by nothing.
+    if (!((sorted[sorted.length >> 1] as number) > (sorted[0] as number))) {
+      throw refusePolicy('policy.order', `${entries.at(i)} has its median at its minimum`);
+    }
+    return sorted;
+  });
+}
+
+function readStatistics(map: Fields, classes: number): FeatureStatistics {
+  const d = map.integer('features', 1, FEATURES_MAX);
+  const triangle = (d * (d + 1)) / 2;
+  const statistics: FeatureStatistics = {
+    features: d,
+    mean: readDoubles(map, 'mean', d),
+    headDistances: readDoubles(map, 'head-distances', (classes * (classes - 1)) / 2),
+    classWhitener: readDoubles(map, 'class-whitener', triangle),
+    classCentres: readDoubles(map, 'class-centres', classes * d),
+    wholeWhitener: readDoubles(map, 'whole-whitener', triangle),
+    wholeCentre: readDoubles(map, 'whole-centre', d),
+  };
+  map.done();
+  // Two classes with one weight row would divide by zero.
+  if (!statistics.headDistances.every((distance) => distance > 0)) {
+    throw refusePolicy('policy.values', `${map.at('head-distances')} has one that is not positive`);
+  }
+  // A whitener without its diagonal maps strange frames onto the centre: a silent pass.
+  for (const name of ['classWhitener', 'wholeWhitener'] as const) {
+    for (let row = 0, at = 0; row < d; row += 1, at += row + 1) {
+      if (!((statistics[name][at] as number) > 0)) {
+        throw refusePolicy('policy.values', `${map.at(name)} is not positive at diagonal ${row}`);
+      }
+    }
+  }
+  return statistics;
+}
+
+function needAscending(place: string, values: Float64Array): void {
+  for (let i = 1; i < values.length; i++) {
+    if ((values[i] as number) < (values[i - 1] as number)) {
+      throw refusePolicy('policy.order', `${place} falls at entry ${i}`);
+    }
+  }
+}
+
+function doublesToBytes(values: Float64Array): Uint8Array {
+  const bytes = new Uint8Array(values.length * DOUBLE_BYTES);
+  const view = new DataView(bytes.buffer);
+  for (let i = 0; i < values.length; i++) {
+    view.setFloat64(i * DOUBLE_BYTES, values[i] as number, true);
+  }
+  return bytes;
+}
+
+/** Allocates only after the byte string has shown the length. */
+function readDoubles(map: Fields, name: string | number, length: number): Float64Array {
+  const bytes = map.bytes(name);
+  if (bytes.length !== length * DOUBLE_BYTES) {
+    throw refusePolicy(
+      'policy.length',
+      `${map.at(name)} has ${bytes.length} bytes, ${length} doubles are ${length * DOUBLE_BYTES}`,
+    );
+  }
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  const values = new Float64Array(length);
+  for (let i = 0; i < length; i++) {
+    const value = view.getFloat64(i * DOUBLE_BYTES, true);
+    if (!(Math.abs(value) <= MAGNITUDE_MAX)) {
+      throw refusePolicy('policy.values', `${map.at(name)} has ${value} at entry ${i}`);
+    }
+    values[i] = value;
+  }
+  return values;
+}

@@ -1,0 +1,92 @@
+/** The guard's kernels in plain TypeScript: the specification, and the fallback, of faster ones. */
+import type { Kernels, Scan } from './kernels.ts';
+
+/** Not re-entrant: whitened vectors share one scratch buffer, as one thread judges one frame. */
+export const referenceKernels: Kernels = { name: 'reference', scan, nearestSquared, gen };
+
+let scratch = new Float64Array(0);
+
+function scan(values: Float32Array): Scan {
+  let min = Infinity;
+  let max = -Infinity;
+  let poison = 0; // 0 * NaN and 0 * Infinity are NaN, and NaN stays: no test per value
+  for (let i = 0; i < values.length; i++) {
+    const value = values[i] as number;
+    poison += value * 0;
+    if (value < min) min = value;
+    if (value > max) max = value;
+  }
+  return { finite: poison === 0, min, max };
+}
+
+function nearestSquared(whitener: Float64Array, centres: Float64Array, x: Float64Array): number {
+  const d = x.length;
+  if (scratch.length < d) scratch = new Float64Array(d);
+  const white = scratch;
+  for (let row = 0, start = 0; row < d; start += ++row) {
+    white[row] = dot(whitener, start, x, row + 1);
+  }
+  let nearest = Infinity;
+  for (let start = 0; start < centres.length; start += d) {
+    const squared = squaredDistance(centres, start, white, d);
+    // Written so that a NaN distance is returned, never passed over.
+    if (!(squared >= nearest)) nearest = squared;
+    if (Number.isNaN(nearest)) return nearest;
+  }
+  return nearest;
+}
+
+function gen(logits: Float32Array, gamma: number): number {
+  let top = 0;
+  for (let j = 1; j < logits.length; j++) {
+    if ((logits[j] as number) > (logits[top] as number)) top = j;
+  }
+  const max = logits[top] as number;
+  let others = 0; // softmax mass beside the top class, whose own is 1, before division
+  for (let j = 0; j < logits.length; j++) {
+    if (j !== top) others += Math.exp((logits[j] as number) - max);
+  }
+  const total = 1 + others;
+  // The top class apart: 1 - p would cancel to nothing where the model is very sure.
+  let sum = (1 / total) ** gamma * (others / total) ** gamma;
+  for (let j = 0; j < logits.length; j++) {
+    if (j === top) continue;
+    const p = Math.exp((logits[j] as number) - max) / total;
+    sum += p ** gamma * (1 - p) ** gamma;
+  }
+  return -sum;
+}
+
+/** Four sums at a time: the additions of one sum would wait for each other. */
+function dot(a: Float64Array, start: number, x: Float64Array, length: number): number {
+  let s0 = 0;
+  let s1 = 0;
+  let s2 = 0;
+  let s3 = 0;
+  let i = 0;
+  for (; i + 3 < length; i += 4) {
+    s0 += (a[start + i] as number) * (x[i] as number);
+    s1 += (a[start + i + 1] as number) * (x[i + 1] as number);
+    s2 += (a[start + i + 2] as number) * (x[i + 2] as number);
+    s3 += (a[start + i + 3] as number) * (x[i + 3] as number);
+  }
+  for (; i < length; i++) s0 += (a[start + i] as number) * (x[i] as number);
+  return s0 + s1 + (s2 + s3);
+}
+
+function squaredDistance(a: Float64Array, start: number, x: Float64Array, length: number): number {
+  let s0 = 0;
+  let s1 = 0;
+  let i = 0;
+  for (; i + 1 < length; i += 2) {
+    const d0 = (a[start + i] as number) - (x[i] as number);
+    const d1 = (a[start + i + 1] as number) - (x[i + 1] as number);
+    s0 += d0 * d0;
+    s1 += d1 * d1;
+  }
+  if (i < length) {
+    const last = (a[start + i] as number) - (x[i] as number);
+    s0 += last * last;
+  }
+  return s0 + s1;
+}
