@@ -14,9 +14,15 @@ import { META_URI } from '../suit/envelope.ts';
 import type { SuitComponent, SuitManifest } from '../suit/manifest.ts';
 import { refuseBundle } from './faults.ts';
 import type { BundleFile, ModelMetadata } from './metadata.ts';
-import { MANIFEST_PATH } from './pack.ts';
 import type { ByteSource } from './source.ts';
-import { BLOCK_BYTES, claimedSizeBytes, END_BYTES, paddingBytes, ustarHeader } from './ustar.ts';
+import {
+  BLOCK_BYTES,
+  claimedSizeBytes,
+  END_BYTES,
+  MANIFEST_PATH,
+  paddingBytes,
+  ustarHeader,
+} from './ustar.ts';
 
 export interface ManifestEntry {
   /** `manifest.suit`, not verified yet. */

@@ -16,9 +16,7 @@ import {
   type FileRole,
   type ModelMetadata,
 } from './metadata.ts';
-import { END_BYTES, paddingBytes, ustarHeader } from './ustar.ts';
-
-export const MANIFEST_PATH = 'manifest.suit';
+import { END_BYTES, MANIFEST_PATH, paddingBytes, ustarHeader } from './ustar.ts';
 
 export interface PayloadFile {
   /** A flat name, `[A-Za-z0-9._-]{1,64}`. */

@@ -5,6 +5,8 @@
 import { utf8 } from '../base/bytes.ts';
 import { assert } from '../base/fault.ts';
 
+/** Always the first entry. */
+export const MANIFEST_PATH = 'manifest.suit';
 export const BLOCK_BYTES = 512;
 /** Two zero blocks close the archive. */
 export const END_BYTES: number = 2 * BLOCK_BYTES;

@@ -13,7 +13,7 @@ import { FLOOR_BYTES_MAX, FLOORS_MAX } from '../base/limits.ts';
 import { decodeCbor } from '../cose/decode.ts';
 import { encodeCbor } from '../cose/encode.ts';
 import { type CborMap, type CborValue, cborMap } from '../cose/value.ts';
-import { mac, macMatches } from '../crypto/mac.ts';
+import { openRecord, sealRecord } from '../crypto/mac.ts';
 import { refuseTrust } from './faults.ts';
 
 const FLOOR_PROFILE = 'edgeward-floor/1';
@@ -67,7 +67,7 @@ export function raiseFloor(record: FloorRecord, raised: Floor): FloorRecord {
   return { ...record, generation: record.generation + 1, floors: [...others, floor] };
 }
 
-/** `[record, HMAC-SHA256]` under the device's MAC key. */
+/** The record with an HMAC-SHA256 under the device's MAC key behind it. */
 export function encodeFloor(record: FloorRecord, macKey: Uint8Array): Uint8Array {
   const body = encodeCbor(
     cborMap(
@@ -80,18 +80,17 @@ export function encodeFloor(record: FloorRecord, macKey: Uint8Array): Uint8Array
       ['safeOutputIo', record.safeOutputIo],
     ),
   );
-  return encodeCbor([body, mac(macKey, body)]);
+  return sealRecord(macKey, body);
 }
 
 /** Faults: `cbor.*`, `field.*`, `floor.malformed`, `floor.mac`. */
 export function decodeFloor(bytes: Uint8Array, macKey: Uint8Array): Result<FloorRecord> {
   return attempt(() => {
-    const parts = need(decodeCbor(bytes, { bytesMax: FLOOR_BYTES_MAX }));
-    const [body, tag] = Array.isArray(parts) && parts.length === 2 ? parts : [];
-    if (!(body instanceof Uint8Array) || !(tag instanceof Uint8Array)) {
-      throw refuseTrust('floor.malformed', 'a floor record is [record, mac]');
+    if (bytes.length > FLOOR_BYTES_MAX) {
+      throw refuseTrust('floor.malformed', `the record has ${bytes.length} bytes`);
     }
-    if (!macMatches(macKey, body, tag)) throw refuseTrust('floor.mac', 'the MAC does not match');
+    const body = openRecord(macKey, bytes);
+    if (body === undefined) throw refuseTrust('floor.mac', 'the MAC does not match');
     return readRecord(need(decodeCbor(body)));
   });
 }

@@ -1,0 +1,61 @@
+/** The two records a device keeps about itself: the rollback floor and the boot counter. */
+import { attempt, need, type Result } from '../../core/base/fault.ts';
+import { FLOOR_BYTES_MAX } from '../../core/base/limits.ts';
+import { decodeCbor } from '../../core/cose/decode.ts';
+import { encodeCbor } from '../../core/cose/encode.ts';
+import { openRecord, sealRecord } from '../../core/crypto/mac.ts';
+import { decodeFloor, EMPTY_FLOOR, encodeFloor, type FloorRecord } from '../../core/trust/floor.ts';
+import { refuseStore } from './faults.ts';
+import { openRecordPair } from './record-pair.ts';
+
+const EPOCH_BYTES_MAX = 64;
+
+export interface FloorStore {
+  /** The empty record when none was ever written; `damagedCopies` of two. */
+  read(): Result<{ readonly record: FloorRecord; readonly damagedCopies: number }>;
+  write(record: FloorRecord): Result<true>;
+}
+
+/** Floor tier T0: `FOLDER/floor.0` and `.1`. Faults: `store.*`. */
+export function openFloorStore(folder: string, macKey: Uint8Array): FloorStore {
+  const pair = openRecordPair<FloorRecord>(`${folder}/floor`, {
+    bytesMax: FLOOR_BYTES_MAX,
+    encode: (record) => encodeFloor(record, macKey),
+    decode: (bytes) => decodeFloor(bytes, macKey),
+    generation: (record) => record.generation,
+  });
+  return {
+    read: () => attempt(() => need(pair.read()) ?? { record: EMPTY_FLOOR, damagedCopies: 0 }),
+    write: (record) => pair.write(record),
+  };
+}
+
+/**
+ * Raises the boot counter and gives its new value, made durable before anything is signed with it:
+ * a telemetry epoch is never used twice. Faults: `store.*`.
+ */
+export function nextEpoch(folder: string, macKey: Uint8Array): Result<number> {
+  return attempt(() => {
+    const pair = openRecordPair<number>(`${folder}/epoch`, {
+      bytesMax: EPOCH_BYTES_MAX,
+      encode: (epoch) => sealRecord(macKey, encodeCbor(['edgeward-epoch/1', epoch])),
+      decode: (bytes) => decodeEpoch(bytes, macKey),
+      generation: (epoch) => epoch,
+    });
+    const epoch = (need(pair.read())?.record ?? 0) + 1;
+    need(pair.write(epoch));
+    return epoch;
+  });
+}
+
+function decodeEpoch(bytes: Uint8Array, macKey: Uint8Array): Result<number> {
+  return attempt(() => {
+    const body = openRecord(macKey, bytes);
+    const parts = body && need(decodeCbor(body));
+    const [profile, epoch] = Array.isArray(parts) ? parts : [];
+    if (profile !== 'edgeward-epoch/1' || !Number.isSafeInteger(epoch)) {
+      throw refuseStore('store.corrupt', 'the boot counter is not valid');
+    }
+    return epoch as number;
+  });
+}
