@@ -43,9 +43,6 @@ const ORT_THIRD_PARTIES =
   '\n\nONNX Runtime itself contains the works listed in\n' +
   'https://github.com/microsoft/onnxruntime/blob/main/ThirdPartyNotices.txt';
 
-/** `from './x.ts'`, `import './x.ts'` and `import('./x.ts')`. */
-const SPECIFIER = /((?:\bfrom|\bimport)\s*\(?\s*['"])([^'"]+)(['"])/g;
-
 rmSync(dist, { recursive: true, force: true });
 mkdirSync(join(dist, 'devices'), { recursive: true });
 const bundled = await bundlePrograms();
@@ -146,31 +143,40 @@ function holderOf(name: string, author: unknown): string {
 /** The public types: what `index.d.ts` reaches, and no more. */
 function writeDeclarations(): number {
   const emitted = emitDeclarations();
-  const reached = new Map<string, string>();
+  const reached = new Set<string>();
   const waiting = [join(dist, 'index.d.ts')];
   for (let path = waiting.pop(); path !== undefined; path = waiting.pop()) {
     const text = emitted.get(path);
     if (text === undefined) throw new Error(`no declarations were written for ${path}`);
     if (reached.has(path)) continue;
-    const here = path;
-    const rewritten = text.replace(
-      SPECIFIER,
-      (whole, before: string, to: string, quote: string) => {
-        if (to.startsWith('node:')) return whole;
-        // A package here would be one that the reader of the types has to install.
-        if (!to.startsWith('.')) throw new Error(`the public types import ${to} in ${here}`);
-        const module = to.replace(/\.(ts|js)$/, '');
-        waiting.push(resolve(dirname(here), `${module}.d.ts`));
-        return `${before}${module}.js${quote}`;
-      },
-    );
-    reached.set(path, rewritten);
-  }
-  for (const [path, text] of reached) {
-    mkdirSync(dirname(path), { recursive: true });
-    writeFileSync(path, text);
+    reached.add(path);
+    const folder = dirname(path);
+    const { rewritten, modules } = withJavaScriptEndings(path, text);
+    waiting.push(...modules.map((module) => resolve(folder, `${module}.d.ts`)));
+    mkdirSync(folder, { recursive: true });
+    writeFileSync(path, rewritten);
   }
   return reached.size;
+}
+
+/** `./x.ts` becomes `./x.js`, which is what stands in the package. */
+function withJavaScriptEndings(
+  path: string,
+  text: string,
+): { rewritten: string; modules: string[] } {
+  let rewritten = text;
+  const modules: string[] = [];
+  // From the end, so that the positions before stay true.
+  for (const { fileName, pos } of ts.preProcessFile(text, true, true).importedFiles.reverse()) {
+    if (fileName.startsWith('node:')) continue;
+    // A package here would be one that the reader of the types has to install.
+    if (!fileName.startsWith('.')) throw new Error(`${path} imports ${fileName}`);
+    const module = fileName.replace(/\.(ts|js)$/, '');
+    modules.push(module);
+    const start = rewritten.indexOf(fileName, pos);
+    rewritten = `${rewritten.slice(0, start)}${module}.js${rewritten.slice(start + fileName.length)}`;
+  }
+  return { rewritten, modules };
 }
 
 function emitDeclarations(): Map<string, string> {
