@@ -1,4 +1,4 @@
-/** Figures that say how well a score separates usual from unusual frames, and with what certainty. */
+/** How well a score separates usual from unusual frames, and with what certainty. */
 import { binomialQuantile } from '../guard/conformal.ts';
 
 /**

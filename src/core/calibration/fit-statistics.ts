@@ -8,6 +8,9 @@ import { type Rows, rowOf } from './rows.ts';
 /** Added to the diagonal, in units of its mean: keeps directions that never vary invertible. */
 const COVARIANCE_RIDGE = 1e-6;
 
+/** Of vectors of length 1: about what float32 rounding alone makes of features that never vary. */
+const VARIANCE_MIN = 1e-13;
+
 /**
  * The statistics of fDBD, MDS++ and RMDS++. Faults: `calibration.constant` (features without
  * spread), `calibration.head` (two classes with the same weights).
@@ -103,8 +106,11 @@ function covariance(
   }
   let trace = 0;
   for (let i = 0; i < d; i++) trace += (sum[i * d + i] as number) / count;
-  if (!(trace > 0)) {
-    throw refuseCalibration('calibration.constant', `${d} features never vary within a class`);
+  if (!(trace > VARIANCE_MIN)) {
+    throw refuseCalibration(
+      'calibration.constant',
+      `the direction of the ${d} features varies by ${trace}, at least ${VARIANCE_MIN} is needed`,
+    );
   }
   for (let i = 0; i < d; i++) {
     for (let j = 0; j <= i; j++) {

@@ -153,7 +153,7 @@ function needSmall(fit: CheckedSet, halves: Halves): void {
   throw refuseCalibration(
     'calibration.size',
     `a policy of ${bytes} bytes for ${d ?? 'no'} features, ${k} classes and ` +
-      `${halves.a.length + halves.b.length} calibration rows; ${GUARD_POLICY_BYTES_MAX} are allowed`,
+      `${halves.a.length + halves.b.length} calibration rows, at most ${GUARD_POLICY_BYTES_MAX}`,
   );
 }
 

@@ -2,8 +2,8 @@
  * Ranks instead of distributions: p-values from calibration scores, their fusion, and the threshold
  * whose false-alarm rate is promised.
  *
- * Half A of the calibration rows shapes the score (how detectors are put on one scale); half B, which
- * the score has never seen, sets the threshold. Whatever is done with half A, a new frame that is
+ * Half A of the calibration rows shapes the score (how detectors are put on one scale); half B,
+ * which the score has never seen, sets the threshold. Whatever is done with half A, a new frame that is
  * exchangeable with half B ranks among its scores uniformly.
  */
 
@@ -11,8 +11,8 @@
  * `ln p` of a detector's score against the sorted scores of half A; higher scores are more usual.
  *
  * It follows the empirical distribution, linear between neighbours, and goes on for ever below the
- * smallest one: `p = e^-u / (n + 1)`, `u` the distance to it in units of (median - minimum). Without
- * that tail every frame stranger than all of half A would get the same fused score, the smallest
+ * smallest one: `p = e^-u / (n + 1)`, `u` the distance to it in units of (median - minimum).
+ * Without that tail every frame stranger than all of half A would get the same fused score, the smallest
  * score of half B could be that very floor, and a strict `score < threshold` would never alarm.
  * Linear in `u` so that one detector that is far out is enough, however content the others are.
  *
@@ -35,8 +35,9 @@ export function logP(sorted: Float64Array, score: number): number {
 }
 
 /**
- * Fisher's fusion as a score: `-T = 2 sum of ln p_j`, at most 0, higher = more usual. The chi-square
- * table does not hold for it, as the detectors depend on each other; its threshold comes from half B.
+ * Fisher's fusion as a score: `-T = 2 sum of ln p_j`, at most 0, higher = more usual. The
+ * chi-square table does not hold for it, as the detectors depend on each other; its threshold comes
+ * from half B.
  */
 export function fuse(halfA: readonly Float64Array[], scores: Float64Array): number {
   let sum = 0;
@@ -61,7 +62,7 @@ export function promisedRank(n: number, falseAlarms: number, confidence: number)
   return binomialQuantile(n, falseAlarms, 1 - confidence);
 }
 
-/** The smallest half B that can make the promise at all, derived from `(1 - e)^n <= 1 - confidence`. */
+/** The smallest half B that can make the promise: `(1 - e)^n <= 1 - confidence`. */
 export function rowsForPromise(falseAlarms: number, confidence: number): number {
   let n = Math.max(1, Math.floor(Math.log(1 - confidence) / Math.log1p(-falseAlarms)));
   while (promisedRank(n, falseAlarms, confidence) === 0) n += 1;
@@ -69,7 +70,7 @@ export function rowsForPromise(falseAlarms: number, confidence: number): number 
 }
 
 /**
- * The largest `k` with `P(Binomial(n, rate) <= k - 1) <= level`, at most `n`: the binomial quantile.
+ * The largest `k` with `P(Binomial(n, rate) <= k - 1) <= level`, at most `n`: a binomial quantile.
  * The tail is summed from 0 upwards with a running power of two, so that `n` of a million neither
  * underflows nor adds up rounding. `rate` in [0, 1), `level` in (0, 1).
  */

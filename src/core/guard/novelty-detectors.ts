@@ -13,9 +13,9 @@ export interface FeatureStatistics {
   readonly features: number;
   /** Mean of the fit features as they are, not normalised; `d` values. */
   readonly mean: Float64Array;
-  /** `|w_c - w_j|` of the last layer's weight rows, at `packedPair(c, j)`; `K (K - 1) / 2` values. */
+  /** `|w_c - w_j|` of the last layer's weight rows at `packedPair(c, j)`; `K (K - 1) / 2`. */
   readonly headDistances: Float64Array;
-  /** Inverse Cholesky factor of the tied within-class covariance of f/|f|; lower triangle by rows. */
+  /** Inverse Cholesky factor of the tied class covariance of f/|f|; lower triangle by rows. */
   readonly classWhitener: Float64Array;
   /** Whitened class means of f/|f|, `K x d`. */
   readonly classCentres: Float64Array;
@@ -84,8 +84,8 @@ export function fdbd(
 }
 
 /**
- * MDS++ and RMDS++ (Mueller & Hein 2025; Ren et al. 2021) on `x = f/|f|`: minus the smallest squared
- * Mahalanobis distance to a class, and the same less the distance to the fit set as a whole.
+ * MDS++ and RMDS++ (Mueller & Hein 2025; Ren et al. 2021) on `x = f/|f|`: minus the smallest
+ * squared Mahalanobis distance to a class, and the same less the distance to the fit set as a whole.
  */
 function featureScores(
   statistics: FeatureStatistics,
