@@ -4,6 +4,7 @@
  * Inside `core` and `host` every expected failure travels as a `Result`; nothing that can be caused
  * from outside throws past a room's public functions. Programmer errors use `assert`.
  */
+import { FAULT_MESSAGE_CHARS_MAX } from './limits.ts';
 
 /** One expected failure. `code` is API: it is closed per room and never reworded. */
 export interface Fault<Code extends string = string> {
@@ -55,7 +56,20 @@ export function faultOf<Code extends string>(
   code: Code,
   message: string,
 ): Fault<Code> {
-  return { code, message, next: table[code] };
+  return { code, message: printable(message), next: table[code] };
+}
+
+// Everything that moves a cursor, ends a line or turns the direction of the text around it.
+const UNPRINTABLE = /[\p{Cc}\u200e\u200f\u2028-\u202e\u2066-\u2069]/gu;
+
+/** A message quotes bytes that nobody signed: they must not write to a terminal or forge a log. */
+function printable(message: string): string {
+  const clear = message
+    .slice(0, FAULT_MESSAGE_CHARS_MAX)
+    .replace(UNPRINTABLE, (c) => `\\u${c.charCodeAt(0).toString(16).padStart(4, '0')}`);
+  return message.length > FAULT_MESSAGE_CHARS_MAX || clear.length > FAULT_MESSAGE_CHARS_MAX
+    ? `${clear.slice(0, FAULT_MESSAGE_CHARS_MAX - 1)}…`
+    : clear;
 }
 
 /** Runs `body`; a `Refusal` thrown in it becomes a fault, anything else is a programmer error. */

@@ -3,6 +3,10 @@
  * them are asserted in `test/core/base/limits.test.ts`.
  */
 
+// Faults
+/** A fault quotes its input; a longer message is cut here. */
+export const FAULT_MESSAGE_CHARS_MAX: number = 1_000;
+
 // Formats
 export const CBOR_DEPTH_MAX: number = 16;
 export const CBOR_ITEMS_MAX: number = 65_536;
@@ -46,6 +50,13 @@ export const RESPAWNS_MAX: number = 3;
 export const RESPAWN_WINDOW_MS: number = 60_000;
 export const WASM_PAGES_MAX: number = 65_536;
 export const BATCH_MAX: number = 1_024;
+/** Runs that wait behind the one in the worker. */
+export const RUNS_WAITING_MAX: number = 16;
+/** JavaScript memory of the inference worker; ONNX Runtime's own is bounded in WebAssembly pages. */
+export const WORKER_HEAP_MB: number = 128;
+export const WORKER_YOUNG_HEAP_MB: number = 16;
+export const WORKER_STACK_MB: number = 4;
+export const ORT_MESSAGE_CHARS_MAX: number = 400;
 
 // Guard
 export const FEATURES_MAX: number = 4_096;
@@ -84,3 +95,12 @@ export const INBOUND_PACKET_BYTES_MAX: number = 64 * 1024;
 // Rollback floor
 export const FLOORS_MAX: number = 64;
 export const FLOOR_BYTES_MAX: number = 128 * 1024;
+
+// Session
+/** A device in SAFE tries to heal itself at most this often. */
+export const SELF_TEST_PAUSE_MS: number = 10_000;
+
+// Reporting
+/** Events at once, and how fast that allowance comes back. */
+export const EVENT_BURST_MAX: number = 64;
+export const EVENT_REFILL_MS: number = 1_000;
