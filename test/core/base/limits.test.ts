@@ -1,0 +1,66 @@
+/** Limits that were chosen for each other stay so. */
+import { describe, expect, it } from 'vitest';
+import * as limits from '../../../src/core/base/limits.ts';
+
+describe('limits', () => {
+  it('are positive whole numbers', () => {
+    for (const [name, value] of Object.entries(limits)) {
+      expect(Number.isSafeInteger(value) && value > 0, name).toBe(true);
+    }
+  });
+
+  it('leave room in the manifest for all signatures, all components and the metadata', () => {
+    // A component has at most: id 150, parameters 130, validate 8, install 90 bytes; its file entry
+    // in the metadata 190. The maker's own words get what is left: more than a third.
+    const signatures = limits.SIGNATURES_MAX * limits.SIGNATURE_BLOCK_BYTES_MAX;
+    const components = limits.BUNDLE_FILES_MAX * (150 + 130 + 8 + 90 + 190);
+    expect(signatures + components).toBeLessThan((limits.MANIFEST_BYTES_MAX * 2) / 3);
+  });
+
+  it('never announce more items than a manifest has bytes', () => {
+    expect(limits.CBOR_ITEMS_MAX).toBeGreaterThanOrEqual(limits.MANIFEST_BYTES_MAX);
+  });
+
+  it('let a root name as many keys as can sign, and more', () => {
+    expect(limits.ROOT_KEYS_MAX).toBeGreaterThanOrEqual(limits.SIGNATURES_MAX);
+    // A key entry has fewer than 80 bytes; all of them and all signatures fit.
+    const bytes =
+      limits.ROOT_KEYS_MAX * 80 * 2 + limits.SIGNATURES_MAX * limits.SIGNATURE_BLOCK_BYTES_MAX;
+    expect(bytes).toBeLessThan(limits.ROOT_BYTES_MAX);
+  });
+
+  it('hold what may run in memory, and what a ustar size field can say', () => {
+    expect(limits.GUARD_POLICY_BYTES_MAX).toBeLessThan(limits.PAYLOAD_IN_MEMORY_BYTES_MAX);
+    expect(limits.PAYLOAD_IN_MEMORY_BYTES_MAX).toBeLessThan(limits.BUNDLE_FILE_BYTES_MAX);
+    expect(limits.BUNDLE_FILE_BYTES_MAX).toBeLessThan(8 ** 11);
+    expect(limits.HASH_CHUNK_BYTES).toBeLessThan(limits.PAYLOAD_IN_MEMORY_BYTES_MAX);
+  });
+
+  it('keep one message, the queue and its memory in proportion', () => {
+    expect(limits.ENVELOPE_BYTES_MAX * limits.IN_FLIGHT_MAX).toBeLessThanOrEqual(
+      limits.QUEUE_BYTES_MAX,
+    );
+    expect(limits.IN_FLIGHT_MAX).toBeLessThan(limits.QUEUE_MESSAGES_MAX);
+  });
+
+  it('outlast an outage of a day in health messages alone, or say so', () => {
+    // 1,024 messages at one a minute: 17 hours. Longer outages drop the oldest and count them.
+    const hours = (limits.QUEUE_MESSAGES_MAX * limits.HEALTH_PERIOD_MS) / 3_600_000;
+    expect(hours).toBeGreaterThan(12);
+  });
+
+  it('order waits: first try, pause, keep-alive, health', () => {
+    expect(limits.BACKOFF_FIRST_MS).toBeLessThan(limits.BACKOFF_MAX_MS);
+    expect(limits.BACKOFF_STABLE_MS).toBeGreaterThan(limits.CONNECT_DEADLINE_MS);
+    expect(limits.KEEPALIVE_SECONDS * 1000).toBeLessThanOrEqual(limits.HEALTH_PERIOD_MS);
+    expect(limits.PUBACK_DEADLINE_MS).toBeLessThan(limits.HEALTH_PERIOD_MS);
+    expect(limits.RUN_DEADLINE_MS).toBeLessThan(limits.SESSION_DEADLINE_MS);
+    expect(limits.SESSION_DEADLINE_MS).toBeLessThan(limits.DEADLINE_MS_MAX);
+    expect(limits.RESPAWN_WINDOW_MS).toBeGreaterThan(limits.SESSION_DEADLINE_MS);
+  });
+
+  it('bound tensors by elements and by bytes alike', () => {
+    expect(limits.TENSOR_ELEMENTS_MAX * 4).toBeLessThanOrEqual(limits.TENSOR_BYTES_MAX);
+    expect(limits.BATCH_MAX * limits.FEATURES_MAX).toBeLessThan(limits.TENSOR_ELEMENTS_MAX);
+  });
+});
