@@ -85,7 +85,7 @@ export function fdbd(
 
 /**
  * MDS++ and RMDS++ (Mueller & Hein 2025; Ren et al. 2021) on `x = f/|f|`: minus the smallest
- * squared Mahalanobis distance to a class, and the same less the distance to the fit set as a whole.
+ * squared Mahalanobis distance to a class, and the same less the distance to the whole fit set.
  */
 function featureScores(
   statistics: FeatureStatistics,
