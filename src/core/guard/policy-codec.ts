@@ -67,8 +67,8 @@ export function encodeGuardPolicy(policy: GuardPolicy): Uint8Array {
 /**
  * Faults: `policy.size`, `policy.detection` (mode, outputs and statistics disagree),
  * `policy.length` (an array that does not fit the counts), `policy.values` (not finite, or
- * impossible), `policy.order` (unsorted or constant scores), `policy.rank` (rank or threshold that do not follow
- * from the promise), and those of the CBOR gate and of field reading.
+ * impossible), `policy.order` (unsorted or constant scores), `policy.rank` (rank or threshold
+ * that do not follow from the promise), and those of the CBOR gate and of field reading.
  */
 export function decodeGuardPolicy(bytes: Uint8Array): Result<GuardPolicy> {
   return attempt(() => {

@@ -78,7 +78,8 @@ export function promiseStatement(
     `At most ${percent(promise.falseAlarms)} of the frames that are exchangeable with the ` +
     `calibration set raise a novelty alarm; a calibration set drawn like this one keeps that ` +
     `with probability ${percent(promise.confidence)} (threshold: rank ${rank} of ` +
-    `${promise.rowsHalfB} rows, ${promise.rowsHalfA} others shaped the score). For correlated streams it holds per ` +
-    `independent segment, not per frame. Nothing is promised about which unusual frames are caught.`
+    `${promise.rowsHalfB} rows, ${promise.rowsHalfA} others shaped the score). For correlated ` +
+    `streams it holds per independent segment, not per frame. Nothing is promised about which ` +
+    `unusual frames are caught.`
   );
 }
