@@ -14,7 +14,7 @@
  * smallest one: `p = e^-u / (n + 1)`, `u` the distance to it in units of (median - minimum).
  * Without that tail every frame stranger than all of half A would get the same fused score, the
  * smallest score of half B could be that very floor, and a strict `score < threshold` would never
- * alarm. Linear in `u` so that one detector that is far out is enough, however content the others are.
+ * alarm. Linear in `u`: one detector that is far out is enough, however content the others are.
  *
  * @param sorted ascending, finite, its median above its minimum
  * @param score finite
