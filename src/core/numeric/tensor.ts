@@ -68,3 +68,37 @@ export function elementCount(dims: readonly number[]): number | undefined {
   }
   return count;
 }
+
+type NumberArrayClass = { readonly name: string; new (data: never): NumberArray };
+type NumberArray = Exclude<TensorData, readonly string[]>;
+
+const ARRAYS: Readonly<Record<Exclude<DType, 'string'>, NumberArrayClass>> = {
+  float32: Float32Array,
+  float64: Float64Array,
+  float16: Uint16Array,
+  int8: Int8Array,
+  int16: Int16Array,
+  int32: Int32Array,
+  int64: BigInt64Array,
+  uint8: Uint8Array,
+  uint16: Uint16Array,
+  uint32: Uint32Array,
+  uint64: BigUint64Array,
+  bool: Uint8Array,
+};
+
+/** Whether `data` is the kind of array that carries elements of `dtype`; its values may be any. */
+export function isDataOf(dtype: DType, data: unknown): data is TensorData {
+  if (dtype === 'string') return Array.isArray(data);
+  return ArrayBuffer.isView(data) && tagOf(data) === ARRAYS[dtype].name;
+}
+
+/** A copy in memory of its own, never shared with another thread; `data` must be of `dtype`. */
+export function copyData(dtype: DType, data: TensorData): TensorData {
+  // Not data.slice(): a Buffer is a Uint8Array too, and its slice is a view of the same memory.
+  return dtype === 'string' ? [...(data as string[])] : new ARRAYS[dtype](data as never);
+}
+
+function tagOf(view: ArrayBufferView): unknown {
+  return (view as Uint8Array)[Symbol.toStringTag];
+}
