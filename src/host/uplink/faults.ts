@@ -25,7 +25,8 @@ export const UPLINK_FAULTS: FaultTable<UplinkFaultCode> = {
   'uplink.plain-text': 'Use mqtts: anybody on the way can read and drop what is sent here.',
   'uplink.tls': 'Check the CA, the certificates and their names and times, and the board clock.',
   'uplink.unreachable': 'Check the host name, the port, the network and that the broker runs.',
-  'uplink.refused': 'Check user name, password, client id and the access list of the broker.',
+  'uplink.refused':
+    'Check user name, password, certificate, client id and the access list of the broker.',
   'uplink.timeout': 'Check the network and the load of the broker; the uplink tries again.',
   'uplink.protocol': 'Check that an MQTT broker answers there: what came back is not allowed.',
   'uplink.offline': 'Nothing to do: the message waits for the next connection.',

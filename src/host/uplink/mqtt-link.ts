@@ -5,9 +5,9 @@
  */
 import { connect as connectTcp, isIP, type Socket } from 'node:net';
 import { connect as connectTls, type SecureContext } from 'node:tls';
-// The client alone: the package's main module carries WebSocket and SOCKS, and takes a proxy from
-// the environment.
-import mqtt from 'mqtt/lib/client';
+// The client alone, over a socket of ours: the package's own `connect` takes a proxy from the
+// environment and has WebSockets.
+import { MqttClient } from 'mqtt';
 import { err, type Fault, ok, type Result } from '../../core/base/fault.ts';
 import {
   IN_FLIGHT_MAX,
@@ -66,12 +66,13 @@ export class MqttLink {
   readonly #options: LinkOptions;
   readonly #handlers: LinkHandlers;
   readonly #socket: Socket;
-  readonly #client: mqtt.default;
+  readonly #client: MqttClient;
   readonly #pending = new Set<Settle>();
   readonly #connectTimer: NodeJS.Timeout;
   #stage: Stage = 'dialling';
   #cause: Fault<UplinkFaultCode> | undefined;
   #versionRefused = false;
+  #answered = false;
   #inboundBytes = 0;
   #ended: () => void = () => {};
 
@@ -149,9 +150,9 @@ export class MqttLink {
     this.#fail(uplinkFault('uplink.closed', 'closed by this side'));
   }
 
-  #startClient(): mqtt.default {
+  #startClient(): MqttClient {
     const { will } = this.#options;
-    const client = new mqtt.default(() => this.#socket, {
+    const client = new MqttClient(() => this.#socket, {
       protocolId: 'MQTT',
       protocolVersion: this.#options.protocolVersion,
       clientId: this.#options.clientId,
@@ -178,8 +179,12 @@ export class MqttLink {
     });
     client.on('connect', () => this.#onConnack());
     client.on('error', (error) => this.#fail(this.#clientFault(error)));
+    client.on('disconnect', ({ reasonCode }) => {
+      this.#fail(uplinkFault('uplink.closed', `the broker said goodbye, reason ${reasonCode}`));
+    });
     client.on('packetreceive', (packet) => {
       this.#inboundBytes = 0;
+      this.#answered = true;
       // This client subscribes to nothing, and MQTT.js keeps QoS 2 messages without bound.
       if (packet.cmd === 'publish') {
         this.#fail(uplinkFault('uplink.protocol', 'a message that nobody asked for'));
@@ -205,8 +210,8 @@ export class MqttLink {
   #onClose(): void {
     if (this.#stage === 'down') return;
     const stage = this.#stage;
-    const silent = stage === 'asking' && this.#cause === undefined;
     const fault = this.#cause ?? this.#closeFault(stage);
+    const silent = stage === 'asking' && !this.#answered && fault.code === 'uplink.refused';
     this.#stage = 'down';
     clearTimeout(this.#connectTimer);
     const lost = fault.code === 'uplink.timeout' ? 'uplink.timeout' : 'uplink.closed';
@@ -229,6 +234,7 @@ export class MqttLink {
       return uplinkFault('uplink.tls', seen);
     }
     if (this.#stage === 'up') return uplinkFault('uplink.closed', seen);
+    if (this.#stage === 'asking') return uplinkFault('uplink.refused', seen);
     return uplinkFault('uplink.unreachable', `${host} port ${port}: ${seen}`);
   }
 

@@ -3,6 +3,7 @@
  * broker has it. Speaks MQTT 5 and falls back to 3.1.1, reconnects with full-jitter backoff, and
  * keeps no message itself: what was not acknowledged stays in the outbox.
  */
+import { X509Certificate } from 'node:crypto';
 import { createSecureContext, type SecureContext } from 'node:tls';
 import { attempt, err, type Fault, need, type Result } from '../../core/base/fault.ts';
 import {
@@ -209,6 +210,8 @@ function secureContextOf(tls: TlsOptions): SecureContext {
     throw refuseUplink('uplink.tls', 'a client certificate and its key come together');
   }
   try {
+    // OpenSSL takes a text without any certificate for an empty list of roots.
+    if (tls.ca !== undefined) new X509Certificate(tls.ca);
     return createSecureContext({
       ...(tls.ca === undefined ? {} : { ca: tls.ca }),
       ...(tls.cert === undefined ? {} : { cert: tls.cert }),
