@@ -43,12 +43,13 @@ export function writeKeyPair(
   const warning = development ? ['For development only: a production root refuses it.'] : [];
   return {
     key: [...head, ...warning, pemBlock('PRIVATE KEY', concatBytes(PKCS8_PREFIX, seed))].join('\n'),
-    pub: [
-      ...head,
-      ...warning,
-      pemBlock('PUBLIC KEY', concatBytes(SPKI_PREFIX, signer.publicKey)),
-    ].join('\n'),
+    pub: publicKeyText(signer.publicKey, [...head, ...warning]),
   };
+}
+
+/** The text of a .pub file for a key that no file of ours holds the secret of. */
+export function writePublicKey(publicKey: Uint8Array): string {
+  return publicKeyText(publicKey, [`thumbprint: ${toHex(thumbprintOf(publicKey))}`]);
 }
 
 /** Faults: `key.malformed`, `key.algorithm`. */
@@ -81,6 +82,11 @@ export function readPublicKey(bytes: Uint8Array): Result<PublicKeyFile> {
       development: text.includes(DEVELOPMENT_LINE),
     };
   });
+}
+
+function publicKeyText(publicKey: Uint8Array, head: readonly string[]): string {
+  const block = pemBlock('PUBLIC KEY', concatBytes(SPKI_PREFIX, publicKey));
+  return [...head, block].join('\n');
 }
 
 function keyText(bytes: Uint8Array): string {

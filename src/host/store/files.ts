@@ -110,8 +110,16 @@ export function removeFile(path: string): Result<true> {
   });
 }
 
+let writtenBytes = 0;
+
+/** Bytes this process has written to its files: SD cards wear out by them. */
+export function bytesWritten(): number {
+  return writtenBytes;
+}
+
 export function writeAll(fd: number, bytes: Uint8Array): void {
   for (let at = 0; at < bytes.length; ) at += writeSync(fd, bytes, at, bytes.length - at);
+  writtenBytes += bytes.length;
 }
 
 function refuseExisting(path: string): void {

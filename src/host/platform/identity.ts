@@ -1,0 +1,56 @@
+/** The device's identity: one secret made at first start, and what is derived from it. */
+import { randomBytes } from 'node:crypto';
+import { toHex, utf8 } from '../../core/base/bytes.ts';
+import { attempt, need, type Result } from '../../core/base/fault.ts';
+import {
+  DEVICE_SECRET_BYTES,
+  type DeviceKeys,
+  deriveDeviceKeys,
+} from '../../core/crypto/device-keys.ts';
+import { writePublicKey } from '../../core/crypto/pem.ts';
+import { makeFolder, readSecretFile, writeFileAtomic } from '../store/files.ts';
+import { refusePlatform } from './faults.ts';
+
+const BOOT_SEED_BYTES = 16;
+
+export interface DeviceIdentity {
+  readonly keys: DeviceKeys;
+  /** `ew-` and the start of the key's thumbprint: the name where none is configured. */
+  readonly defaultName: string;
+}
+
+/**
+ * Reads `FOLDER/device.key`, or makes it (mode 0600) together with `device.pub`, which an operator
+ * enrols. Faults: `store.*`, `platform.identity`.
+ */
+export function loadIdentity(folder: string): Result<DeviceIdentity> {
+  return attempt(() => {
+    need(makeFolder(folder));
+    const path = `${folder}/device.key`;
+    const stored = readSecretFile(path, DEVICE_SECRET_BYTES);
+    if (!stored.ok && stored.fault.code !== 'store.not-found') need(stored);
+    const secret = stored.ok ? stored.value : makeSecret(path);
+    if (secret.length !== DEVICE_SECRET_BYTES) {
+      throw refusePlatform('platform.identity', `${path} has ${secret.length} bytes, not 32`);
+    }
+    const keys = deriveDeviceKeys(secret);
+    need(writeFileAtomic(`${folder}/device.pub`, [utf8(writePublicKey(keys.signer.publicKey))]));
+    return { keys, defaultName: `ew-${toHex(keys.signer.thumbprint).slice(0, 12)}` };
+  });
+}
+
+/** New at every boot, so that two chains of one epoch can be told apart. */
+export function newBootSeed(): Uint8Array {
+  return new Uint8Array(randomBytes(BOOT_SEED_BYTES));
+}
+
+/** A fresh 32-byte seed for a signing key. */
+export function newKeySeed(): Uint8Array {
+  return new Uint8Array(randomBytes(32));
+}
+
+function makeSecret(path: string): Uint8Array {
+  const secret = new Uint8Array(randomBytes(DEVICE_SECRET_BYTES));
+  need(writeFileAtomic(path, [secret], { secret: true, fresh: true }));
+  return secret;
+}

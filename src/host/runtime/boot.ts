@@ -1,0 +1,110 @@
+/** The way from a state folder to a model that runs, or to the reason why none does. */
+import { equalBytes } from '../../core/base/bytes.ts';
+import { attempt, attemptAsync, type Fault, need, type Result } from '../../core/base/fault.ts';
+import type { Clock } from '../../core/base/time.ts';
+import type { NamedTensors } from '../../core/numeric/tensor.ts';
+import type { BundleName, EdgeEvent } from '../../core/telemetry/event.ts';
+import type { TrustContext, TrustProfile } from '../../core/trust/admissible.ts';
+import type { FloorRecord } from '../../core/trust/floor.ts';
+import type { RootSet } from '../../core/trust/root.ts';
+import { type VerifiedBundle, verifyBundle } from '../../core/trust/verify.ts';
+import { openBundleFile } from '../store/bundle-file.ts';
+import type { FloorStore } from '../store/device-records.ts';
+import {
+  confirmedRecord,
+  installBundle,
+  installedBundlePath,
+  recordedSafeOutput,
+  verifyInstalled,
+} from './installation.ts';
+import { type BoardLimits, type LoadedModel, openModel } from './loaded-model.ts';
+import { trustContext } from './trust-state.ts';
+
+export interface BootInput {
+  readonly stateFolder: string;
+  readonly bundlePath?: string | undefined;
+  readonly root: RootSet;
+  readonly floors: FloorStore;
+  readonly profile: TrustProfile;
+  readonly hardwareClass?: string | undefined;
+  readonly board: BoardLimits;
+  readonly clock: Clock;
+  readonly onEvent: (event: EdgeEvent) => void;
+}
+
+export interface Booted {
+  readonly model: LoadedModel | undefined;
+  /** Why no model runs, where none does. */
+  readonly refusal: Fault | undefined;
+  /** For when no model runs: the safe output of the one confirmed last. */
+  readonly fallback: NamedTensors | undefined;
+}
+
+/**
+ * Installs a new bundle where one is given, then boots what is installed. A refused install leaves
+ * what is installed to boot. Faults: `store.*` of the floor record only; all else is in `refusal`.
+ */
+export function bootModel(input: BootInput): Promise<Result<Booted>> {
+  return attemptAsync(async () => {
+    const { record } = need(input.floors.read());
+    const { root, profile, hardwareClass, clock } = input;
+    const context = trustContext(root, record, profile, hardwareClass, clock);
+    installGiven(input, context);
+    const booted = await attemptAsync(async () => {
+      const bundle = need(verifyInstalled(input.stateFolder, context));
+      return need(await openModel(bundle, input.board, clock));
+    });
+    if (!booted.ok) {
+      input.onEvent({ type: 'integrity.boot-refused', fault: booted.fault.code });
+      return { model: undefined, refusal: booted.fault, fallback: recordedSafeOutput(record) };
+    }
+    const model = booted.value;
+    input.onEvent({ type: 'integrity.boot-verified', bundle: bundleName(model.bundle) });
+    const confirmed = confirm(input.floors, record, model.bundle, context);
+    // A floor that cannot be raised would leave the way back open: then nothing runs.
+    if (!confirmed.ok) await model.engine.close();
+    need(confirmed);
+    return { model, refusal: undefined, fallback: undefined };
+  });
+}
+
+export function bundleName(bundle: VerifiedBundle): BundleName {
+  const { name, version, securityVersion } = bundle.meta;
+  return { name, version, digest: bundle.manifestSha256, securityVersion };
+}
+
+function installGiven(input: BootInput, context: TrustContext): void {
+  const { bundlePath, stateFolder } = input;
+  if (bundlePath === undefined || isInstalled(bundlePath, stateFolder, context)) return;
+  const installed = installBundle(bundlePath, stateFolder, context);
+  input.onEvent(
+    installed.ok
+      ? { type: 'integrity.installed', bundle: bundleName(installed.value) }
+      : { type: 'integrity.install-refused', fault: installed.fault.code },
+  );
+}
+
+/** The same release is installed whole already: nothing needs to be written. */
+function isInstalled(path: string, folder: string, context: TrustContext): boolean {
+  const digests = [path, installedBundlePath(folder)].map((file) =>
+    attempt(() => {
+      const source = need(openBundleFile(file));
+      try {
+        return need(verifyBundle(source, 'boot', context)).manifestSha256;
+      } finally {
+        source.close();
+      }
+    }),
+  );
+  const [given, installed] = digests;
+  return given?.ok === true && installed?.ok === true && equalBytes(given.value, installed.value);
+}
+
+function confirm(
+  floors: FloorStore,
+  record: FloorRecord,
+  bundle: VerifiedBundle,
+  context: TrustContext,
+): Result<true> {
+  return attempt(() => need(floors.write(confirmedRecord(record, bundle, context))));
+}

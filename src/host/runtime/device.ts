@@ -1,0 +1,253 @@
+/**
+ * The device: boot, guard, report, until stopped. It always comes up: a bundle that may not run
+ * leaves it in SAFE with the recorded safe output, never in a crash loop.
+ */
+import { attemptAsync, type Fault, need, type Result } from '../../core/base/fault.ts';
+import { HEALTH_PERIOD_MS } from '../../core/base/limits.ts';
+import type { Clock } from '../../core/base/time.ts';
+import { sha256 } from '../../core/crypto/digest.ts';
+import { cryptoSelfTest } from '../../core/crypto/self-test.ts';
+import type { BoardProfile } from '../../core/device/profile.ts';
+import { type Birth, ueidOf } from '../../core/telemetry/birth.ts';
+import type { EdgeEvent } from '../../core/telemetry/event.ts';
+import { HEALTH_METRICS, type Health } from '../../core/telemetry/health.ts';
+import type { Status } from '../../core/telemetry/status.ts';
+import type { ModeName } from '../../core/telemetry/vocabulary.ts';
+import type { TrustProfile } from '../../core/trust/admissible.ts';
+import { payloadOf, type VerifiedBundle } from '../../core/trust/verify.ts';
+import { type DeviceIdentity, loadIdentity, newBootSeed } from '../platform/identity.ts';
+import { sampleBoard } from '../platform/probes.ts';
+import { nextEpoch, openFloorStore } from '../store/device-records.ts';
+import { bytesWritten } from '../store/files.ts';
+import { type Booted, bootModel, bundleName } from './boot.ts';
+import { type FrameJudgement, GuardedSession, type VerdictCounts } from './guarded-session.ts';
+import { Reporter } from './reporter.ts';
+import { readRoot } from './trust-state.ts';
+import { connectUplink, noUplink, type Uplink, type UplinkOptions } from './uplink.ts';
+import { EDGEWARD_VERSION } from './version.ts';
+
+export interface DeviceOptions {
+  /** Identity, floors, epoch and the installed bundle; made when it is not there. */
+  readonly stateFolder: string;
+  readonly rootPath: string;
+  /** Installed first where it differs from what is installed; else the installed one boots. */
+  readonly bundlePath?: string | undefined;
+  readonly profile: TrustProfile;
+  readonly board: BoardProfile;
+  readonly hardwareClass?: string | undefined;
+  /** `[A-Za-z0-9_-]{1,64}`, as the device name. */
+  readonly group: string;
+  readonly deviceName?: string | undefined;
+  readonly uplink?: UplinkOptions | undefined;
+  readonly healthPeriodMs?: number | undefined;
+  readonly clock: Clock;
+  /** Told of every event as it happens, before it is sealed. */
+  readonly onEvent?: ((event: EdgeEvent) => void) | undefined;
+  /** Lines for a log: what the uplink does, what could not be reported. */
+  readonly log?: ((line: string) => void) | undefined;
+}
+
+export interface Device {
+  readonly name: string;
+  readonly epoch: number;
+  /** Verifies this device's telemetry: 32 bytes, Ed25519. */
+  readonly publicKey: Uint8Array;
+  readonly bundle: VerifiedBundle | undefined;
+  /** Why no bundle runs, where none does. */
+  readonly refusal: Fault | undefined;
+  readonly mode: ModeName;
+  readonly verdicts: VerdictCounts;
+  infer(frame: unknown): Promise<FrameJudgement>;
+  /** Reports health now, beside the periodic reports. */
+  reportHealth(): Promise<void>;
+  /** Judges what is under way, reports a last time, says goodbye. */
+  stop(): Promise<void>;
+}
+
+/**
+ * Faults stop the start only where nothing could be promised: broken cryptography, an unreadable
+ * root, key or record. A bundle that is refused does not: the device comes up in SAFE.
+ */
+export function startDevice(options: DeviceOptions): Promise<Result<Device>> {
+  return attemptAsync(async () => {
+    need(cryptoSelfTest());
+    const { stateFolder } = options;
+    const identity = need(loadIdentity(stateFolder));
+    const root = need(readRoot(options.rootPath));
+    const floors = openFloorStore(stateFolder, identity.keys.macKey);
+    const { record } = need(floors.read());
+    const epoch = need(nextEpoch(stateFolder, identity.keys.macKey));
+    const device = new RunningDevice(options, identity, epoch, record.clockFloorMs);
+    need(device.openUplink());
+    const booted = await bootModel({ ...options, root, floors, onEvent: device.emit });
+    if (!booted.ok) await device.stop();
+    device.begin(need(booted));
+    return device;
+  });
+}
+
+class RunningDevice implements Device {
+  readonly name: string;
+  readonly epoch: number;
+  readonly publicKey: Uint8Array;
+  /** An event from anywhere in the device; what happens before the birth follows it. */
+  readonly emit: (event: EdgeEvent) => void;
+  readonly #options: DeviceOptions;
+  readonly #identity: DeviceIdentity;
+  readonly #reporter: Reporter;
+  #early: EdgeEvent[] | undefined = [];
+  #uplink: Uplink = noUplink();
+  #booted: Booted = { model: undefined, refusal: undefined, fallback: undefined };
+  #session: GuardedSession;
+  #healthTimer: NodeJS.Timeout | undefined;
+
+  constructor(
+    options: DeviceOptions,
+    identity: DeviceIdentity,
+    epoch: number,
+    clockFloorMs: number,
+  ) {
+    const { clock, group } = options;
+    this.#options = options;
+    this.#identity = identity;
+    this.name = options.deviceName ?? identity.defaultName;
+    this.epoch = epoch;
+    this.publicKey = identity.keys.signer.publicKey;
+    this.emit = (event) => this.#emit(event);
+    this.#reporter = new Reporter({
+      group,
+      device: this.name,
+      signer: identity.keys.signer,
+      epoch,
+      clock,
+      clockState: clock.unixMs() < clockFloorMs ? 'unset' : 'floor',
+      takeDrops: () => this.#uplink.outbox.takeDrops(),
+      send: (message) => this.#uplink.send(message),
+    });
+    this.#session = new GuardedSession({ model: undefined, clock }, 'bundle-refused-at-boot');
+  }
+
+  get bundle(): VerifiedBundle | undefined {
+    return this.#booted.model?.bundle;
+  }
+
+  get refusal(): Fault | undefined {
+    return this.#booted.refusal;
+  }
+
+  get mode(): ModeName {
+    return this.#session.mode.toLowerCase() as ModeName;
+  }
+
+  get verdicts(): VerdictCounts {
+    return this.#session.verdicts;
+  }
+
+  infer(frame: unknown): Promise<FrameJudgement> {
+    return this.#session.infer(frame);
+  }
+
+  /** Faults: `uplink.*`, `telemetry.id`. */
+  openUplink(): Result<true> {
+    const { group, clock, uplink } = this.#options;
+    if (uplink === undefined) return { ok: true, value: true };
+    const connected = connectUplink(uplink, { group, device: this.name }, clock, {
+      onConnect: () => this.#reporter.status(this.#status()),
+      log: (line) => this.#log(line),
+    });
+    if (connected.ok) this.#uplink = connected.value;
+    return connected.ok ? { ok: true, value: true } : connected;
+  }
+
+  /** The birth, what happened before it, and then the periodic health. */
+  begin(booted: Booted): void {
+    const { clock, healthPeriodMs = HEALTH_PERIOD_MS } = this.#options;
+    this.#booted = booted;
+    this.#session = new GuardedSession(
+      { model: booted.model, fallback: booted.fallback, clock, onEvent: this.emit },
+      booted.model === undefined ? 'bundle-refused-at-boot' : 'boot-verified',
+    );
+    this.#told(this.#reporter.birth(this.#birth()));
+    const early = this.#early ?? [];
+    this.#early = undefined;
+    for (const event of early) this.#told(this.#reporter.event(event));
+    this.#reporter.status(this.#status());
+    // Jitter keeps a fleet that started together from reporting together.
+    const periodMs = healthPeriodMs * (0.9 + 0.2 * Math.random());
+    this.#healthTimer = setInterval(() => void this.reportHealth(), periodMs);
+    this.#healthTimer.unref();
+  }
+
+  async reportHealth(): Promise<void> {
+    const sample = await sampleBoard(this.#options.board);
+    const latency = this.#session.latency();
+    const { depth } = this.#uplink.outbox;
+    const { temperatureMilliC, throttled } = sample;
+    const health: Health = {
+      mode: this.mode,
+      uptimeMs: this.#reporter.uptimeMs,
+      verdicts: this.#session.verdicts,
+      ...(latency && {
+        latencyUs: { p50: latency.p50Us, p95: latency.p95Us, p99: latency.p99Us },
+      }),
+      queue: { ...depth, dropped: depth.dropped + this.#reporter.suppressed },
+      flashBytesWritten: bytesWritten(),
+      memoryBytes: process.memoryUsage.rss(),
+      ...(temperatureMilliC !== undefined && { temperatureMilliC }),
+      ...(throttled !== undefined && { throttled }),
+    };
+    this.#told(this.#reporter.health(health));
+  }
+
+  async stop(): Promise<void> {
+    clearInterval(this.#healthTimer);
+    await this.#session.close();
+    if (this.#early === undefined) await this.reportHealth();
+    await this.#uplink.close();
+  }
+
+  #emit(event: EdgeEvent): void {
+    this.#options.onEvent?.(event);
+    if (this.#early !== undefined) this.#early.push(event);
+    else this.#told(this.#reporter.event(event));
+    if (event.type === 'mode.changed') this.#reporter.status(this.#status());
+  }
+
+  /** A report that could not be made never changes what the device does. */
+  #told(result: Result<true>): void {
+    if (!result.ok) this.#log(`${result.fault.code}: ${result.fault.message}`);
+  }
+
+  #log(line: string): void {
+    this.#options.log?.(line);
+  }
+
+  #status(): Status {
+    return this.mode === 'nominal' ? 'online' : this.mode;
+  }
+
+  #birth(): Birth {
+    const { bundle } = this;
+    const { signer } = this.#identity.keys;
+    const policy = bundle && payloadOf(bundle, 'guard');
+    return {
+      issuedAtSeconds: Math.floor(this.#options.clock.unixMs() / 1000),
+      ueid: ueidOf(sha256(signer.thumbprint)),
+      uptimeSeconds: Math.floor(this.#reporter.uptimeMs / 1000),
+      bootCount: this.epoch,
+      bootSeed: newBootSeed(),
+      softwareName: 'edgeward',
+      softwareVersion: EDGEWARD_VERSION,
+      board: this.#options.board.name,
+      identity: signer.thumbprint,
+      bundles: bundle === undefined ? [] : [{ ...bundleName(bundle), signers: bundle.signers }],
+      ...(policy && { policyDigest: sha256(policy) }),
+      floorTier: 'T0',
+      bootReason: 'start',
+      clockState: this.#reporter.clockState,
+      metrics: HEALTH_METRICS,
+      evidence: 'self-asserted',
+      mode: this.mode,
+    };
+  }
+}

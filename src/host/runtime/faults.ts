@@ -1,0 +1,22 @@
+/** The closed fault codes of the runtime room. */
+import { type FaultTable, type Refusal, refusing } from '../../core/base/fault.ts';
+
+export type RuntimeFaultCode =
+  | 'runtime.policy-mismatch'
+  | 'runtime.ports'
+  | 'runtime.self-test'
+  | 'runtime.busy'
+  | 'runtime.not-installed';
+
+export const RUNTIME_FAULTS: FaultTable<RuntimeFaultCode> = {
+  'runtime.policy-mismatch':
+    'The guard policy was calibrated on another model: calibrate on this one and pack again.',
+  'runtime.ports': 'The model has other inputs or outputs than its metadata: pack it again.',
+  'runtime.self-test':
+    'The model does not run as it should on this board: check budgets and board.',
+  'runtime.busy': 'Frames arrive faster than the model runs: send fewer, or wait for the answers.',
+  'runtime.not-installed': 'No bundle is installed: start once with a bundle to install.',
+};
+
+export const refuseRuntime: (code: RuntimeFaultCode, message: string) => Refusal =
+  refusing(RUNTIME_FAULTS);

@@ -1,0 +1,167 @@
+/** From a verified bundle to a model that is ready to judge frames: policy, session, self-test. */
+import { equalBytes } from '../../core/base/bytes.ts';
+import { attempt, attemptAsync, need, type Result } from '../../core/base/fault.ts';
+import { RESPAWN_WINDOW_MS, RESPAWNS_MAX } from '../../core/base/limits.ts';
+import type { Clock } from '../../core/base/time.ts';
+import type { Dim, InputSchema, IoSchema } from '../../core/bundle/io-schema.ts';
+import { createGuard, type Guard } from '../../core/guard/guard.ts';
+import { checkOutput } from '../../core/guard/output-contract.ts';
+import type { GuardPolicy } from '../../core/guard/policy.ts';
+import { decodeGuardPolicy } from '../../core/guard/policy-codec.ts';
+import { parseSafeOutput, safeOutputTensors } from '../../core/guard/safe-output.ts';
+import { type GuardSettings, parseGuardSettings } from '../../core/guard/settings.ts';
+import { dataFromNumbers } from '../../core/numeric/from-numbers.ts';
+import { referenceKernels } from '../../core/numeric/reference.ts';
+import { elementCount, type NamedTensors, type Tensor } from '../../core/numeric/tensor.ts';
+import { modelOf, payloadOf, type VerifiedBundle } from '../../core/trust/verify.ts';
+import { type Engine, type EngineOptions, openEngine } from '../inference/engine.ts';
+import { refuseRuntime } from './faults.ts';
+
+/** What the board allows; a bundle's own budgets are inside it, deadlines instead of it. */
+export interface BoardLimits {
+  readonly runDeadlineMs: number;
+  readonly sessionDeadlineMs: number;
+  readonly wasmPagesMax: number;
+}
+
+/** What the signed bytes of a bundle say about guarding, parsed and cross-checked. */
+export interface Guarding {
+  readonly settings: GuardSettings;
+  readonly policy: GuardPolicy | undefined;
+  readonly safeOutput: NamedTensors | undefined;
+}
+
+export interface LoadedModel extends Guarding {
+  readonly bundle: VerifiedBundle;
+  readonly engine: Engine;
+  readonly guard: Guard;
+  readonly engineOptions: EngineOptions;
+  /** One run on a neutral frame. Fault: `runtime.self-test`, `inference.*`. */
+  selfTest(): Promise<Result<true>>;
+}
+
+/**
+ * Parses what a bundle says about guarding; the packer asks this too, so that no bundle ships that a
+ * device would refuse. Faults: `policy.*`, `field.*`, `guard.*`, `runtime.policy-mismatch`.
+ */
+export function readGuarding(bundle: VerifiedBundle): Result<Guarding> {
+  return attempt(() => {
+    const { meta } = bundle;
+    const settings = need(parseGuardSettings(meta.guard));
+    const bytes = payloadOf(bundle, 'guard');
+    const policy = bytes && need(decodeGuardPolicy(bytes));
+    // Statistics of another model would judge nothing and say nothing about it.
+    if (policy !== undefined && !equalBytes(policy.modelSha256, modelOf(bundle).sha256)) {
+      throw refuseRuntime('runtime.policy-mismatch', 'the policy names another model digest');
+    }
+    if ((policy?.detection ?? 'contract-only') !== meta.detection) {
+      throw refuseRuntime('runtime.policy-mismatch', `the metadata declares ${meta.detection}`);
+    }
+    checkPolicyOutputs(policy, meta.io);
+    const tolerance = settings.probabilitySumTolerance;
+    const safeOutput =
+      meta.safeOutput &&
+      need(safeOutputTensors(need(parseSafeOutput(meta.safeOutput)), meta.io, tolerance));
+    return { settings, policy, safeOutput };
+  });
+}
+
+/** Faults: those of `readGuarding`, `inference.*`, `runtime.ports`, `runtime.self-test`. */
+export function openModel(
+  bundle: VerifiedBundle,
+  board: BoardLimits,
+  clock: Clock,
+): Promise<Result<LoadedModel>> {
+  return attemptAsync(async () => {
+    const guarding = need(readGuarding(bundle));
+    const { io, budgets } = bundle.meta;
+    const engineOptions: EngineOptions = {
+      runDeadlineMs: budgets.runDeadlineMs ?? board.runDeadlineMs,
+      sessionDeadlineMs: budgets.sessionDeadlineMs ?? board.sessionDeadlineMs,
+      wasmPagesMax: Math.min(budgets.wasmPagesMax ?? board.wasmPagesMax, board.wasmPagesMax),
+      respawnsMax: RESPAWNS_MAX,
+      respawnWindowMs: RESPAWN_WINDOW_MS,
+      clock,
+    };
+    const engine = need(await openEngine(modelOf(bundle), engineOptions));
+    const guard = createGuard({ schema: io, kernels: referenceKernels, ...guarding });
+    const selfTest = (): Promise<Result<true>> => runSelfTest(engine, io, engineOptions);
+    const ready = await attemptAsync(async () => {
+      checkPorts('input', io.inputs, engine.inputs);
+      checkPorts('output', io.outputs, engine.outputs);
+      need(await selfTest());
+    });
+    if (!ready.ok) await engine.close();
+    need(ready);
+    return { bundle, engine, guard, engineOptions, selfTest, ...guarding };
+  });
+}
+
+function checkPolicyOutputs(policy: GuardPolicy | undefined, io: IoSchema): void {
+  if (policy === undefined) return;
+  const { scores, features } = policy.outputs;
+  for (const name of [scores, ...(features === undefined ? [] : [features])]) {
+    if (io.outputs.every((output) => output.name !== name)) {
+      throw refuseRuntime('runtime.policy-mismatch', `the policy reads an output "${name}"`);
+    }
+  }
+}
+
+function checkPorts(
+  kind: string,
+  stated: readonly {
+    readonly name: string;
+    readonly dtype: string;
+    readonly dims: readonly Dim[];
+  }[],
+  found: Engine['inputs'],
+): void {
+  for (const port of stated) {
+    const real = found.find(({ name }) => name === port.name);
+    // An output may have dimensions that only a run shows; the output contract judges those.
+    const sameDims =
+      real?.dims.length === port.dims.length &&
+      port.dims.every((dim, i) => typeof dim !== 'number' || sameSize(real.dims[i], dim));
+    if (real?.dtype !== port.dtype || !sameDims) {
+      throw refuseRuntime('runtime.ports', `the ${kind} "${port.name}" is not as declared`);
+    }
+  }
+  if (found.length !== stated.length) {
+    throw refuseRuntime('runtime.ports', `the model has ${found.length} ${kind}s`);
+  }
+}
+
+function sameSize(real: number | string | undefined, stated: number): boolean {
+  return typeof real !== 'number' || real === stated;
+}
+
+/** A frame of nothing in particular: it shows that the session runs, not that the model is right. */
+async function runSelfTest(
+  engine: Engine,
+  io: IoSchema,
+  options: EngineOptions,
+): Promise<Result<true>> {
+  return attemptAsync<true>(async () => {
+    const frame = new Map(io.inputs.map((input) => [input.name, neutralTensor(input)] as const));
+    // The first run also compiles; it gets the time that a session gets.
+    const outputs = need(await engine.run(frame, options.sessionDeadlineMs));
+    const contract = { inputs: [], outputs: io.outputs.map(({ range: _, ...output }) => output) };
+    const broken = checkOutput(contract, outputs, new Map(), Number.POSITIVE_INFINITY)[0];
+    if (broken !== undefined) {
+      throw refuseRuntime('runtime.self-test', `${broken.code}: ${broken.detail}`);
+    }
+    return true;
+  });
+}
+
+function neutralTensor(input: InputSchema): Tensor {
+  const dims = input.dims.map((dim) => (typeof dim === 'number' ? dim : Math.max(1, dim.min)));
+  const count = elementCount(dims) ?? 0;
+  if (input.dtype === 'string') return { dtype: 'string', dims, data: new Array(count).fill('') };
+  const { min, max } = input.range ?? { min: 0, max: 0 };
+  // Nearest to nothing within the range, and whole, so that every element type can hold it.
+  const value =
+    min > 0 ? Math.min(Math.ceil(min), max) : Math.max(Math.min(0, Math.floor(max)), min);
+  const data = dataFromNumbers(input.dtype, new Array<number>(count).fill(value));
+  return { dtype: input.dtype, dims, data };
+}
