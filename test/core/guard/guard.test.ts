@@ -84,6 +84,10 @@ describe('the guard', () => {
     const ran = { ok: true, value: GOOD } as const;
     const { judgement } = guard.judge(plan.state, plan, ran, 'NOMINAL', ms(0));
     expect(judgement).toMatchObject({ verdict: 'substitute', source: 'safe', outputs: SAFE });
+    const shadow = guardOf({ settings: settings({ shadow: true }) });
+    expect(shadow.judge(plan.state, plan, ran, 'NOMINAL', ms(0)).judgement.verdict).toBe(
+      'withhold',
+    );
     expect(judgement.words).toContain('contract.not-finite: input "x" holds NaN at [0, 0, 0, 0]');
   });
 

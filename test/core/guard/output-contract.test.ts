@@ -51,8 +51,9 @@ describe('checkOutput', () => {
   });
 
   it('looks at every row of probabilities', () => {
-    const outputs = named('logits', float32([2, 3], [0, 0, 1, 0, 0, 0.5]));
+    const outputs = named('logits', float32([3, 3], [0, 0, 1, 0, 0, 0.5, 0, 0, 0.75]));
     const found = checkOutput(schema({ probabilities: true }), outputs, NONE, 1e-3);
+    expect(found[0]?.value).toBe(0.5);
     expect(found[0]?.detail).toContain('at [1, 0]');
   });
 

@@ -131,6 +131,9 @@ describe('safeOutputTensors', () => {
     const dims = [BATCH, open, 2];
     const made = tensors({ y: [1, 2, 3, 4] }, one({ dims }));
     expect(made.ok && made.value.get('y')?.dims).toEqual([1, 2, 2]);
+    const fixed = { name: 'F', min: 2, max: 2 };
+    const three = tensors({ y: [1, 2, 3, 4] }, one({ dims: [BATCH, fixed, open] }));
+    expect(three.ok && three.value.get('y')?.dims).toEqual([1, 2, 2]);
     expect(codeOf(tensors({ y: [] }, one({ dims })))).toBe('ok');
     expect(codeOf(tensors({ y: [1] }, one({ dims })))).toBe('guard.safe-output-value');
     expect(codeOf(tensors({ y: Array(10).fill(0) }, one({ dims })))).toBe(
