@@ -19,4 +19,4 @@ export const ONNX_FAULTS: FaultTable<OnnxFaultCode> = {
     'Name the output of the last linear layer, or let calibration fit it by least squares.',
 };
 
-export const refuse: (code: OnnxFaultCode, message: string) => Refusal = refusing(ONNX_FAULTS);
+export const refuseOnnx: (code: OnnxFaultCode, message: string) => Refusal = refusing(ONNX_FAULTS);

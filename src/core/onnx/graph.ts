@@ -13,7 +13,7 @@ import {
   TENSOR_RANK_MAX,
 } from '../base/limits.ts';
 import type { DType } from '../numeric/tensor.ts';
-import { refuse } from './faults.ts';
+import { refuseOnnx } from './faults.ts';
 import { ATTRIBUTE, dtypeOf, GRAPH, MODEL, NODE } from './proto.ts';
 import { type OnnxTensor, readTensorHead } from './tensor-proto.ts';
 import { bytesOf, floatOf, integerOf, merged, textOf, type WireField, wireFields } from './wire.ts';
@@ -79,7 +79,7 @@ export function readGraph(model: Bytes): Result<OnnxGraph> {
       else if (field.no === MODEL.opsetImport) readOpset(bytesOf(field), opsets);
       else if (field.no === MODEL.graph) graphs.push(bytesOf(field));
     }
-    if (graphs.length === 0) throw refuse('onnx.malformed', 'the file has no graph');
+    if (graphs.length === 0) throw refuseOnnx('onnx.malformed', 'the file has no graph');
     const body = readGraphBody(graphs, { nodes: 0, names: 0 }, 0);
     return { irVersion, opsets, producerName, producerVersion, ...body };
   });
@@ -130,7 +130,7 @@ interface StatedPort extends OnnxPort {
 
 function readGraphBody(chunks: readonly Bytes[], tally: Tally, depth: number): OnnxGraphBody {
   if (depth > ONNX_DEPTH_MAX) {
-    throw refuse('onnx.limit', `graphs are nested deeper than ${ONNX_DEPTH_MAX}`);
+    throw refuseOnnx('onnx.limit', `graphs are nested deeper than ${ONNX_DEPTH_MAX}`);
   }
   let name = '';
   const nodes: OnnxNode[] = [];
@@ -153,7 +153,7 @@ function readGraphBody(chunks: readonly Bytes[], tally: Tally, depth: number): O
   for (const filled of initializers.keys()) inputs.delete(filled);
   if (inputs.size > MODEL_PORTS_MAX || outputs.size > MODEL_PORTS_MAX) {
     const counts = `${inputs.size} inputs and ${outputs.size} outputs`;
-    throw refuse('onnx.limit', `the graph ${name} has ${counts}, over ${MODEL_PORTS_MAX}`);
+    throw refuseOnnx('onnx.limit', `the graph ${name} has ${counts}, over ${MODEL_PORTS_MAX}`);
   }
   return {
     name,
@@ -167,7 +167,7 @@ function readGraphBody(chunks: readonly Bytes[], tally: Tally, depth: number): O
 function readNode(message: Bytes, tally: Tally, depth: number): OnnxNode {
   tally.nodes++;
   if (tally.nodes > ONNX_NODES_MAX) {
-    throw refuse('onnx.limit', `the model has more than ${ONNX_NODES_MAX} nodes`);
+    throw refuseOnnx('onnx.limit', `the model has more than ${ONNX_NODES_MAX} nodes`);
   }
   let op = '';
   let name = '';
@@ -242,7 +242,7 @@ function readDims(shapes: readonly Bytes[]): (number | string)[] {
     // Some exporters write -1 where a size is not known.
     dims.push(typeof size === 'number' && size < 0 ? '' : size);
     if (dims.length > TENSOR_RANK_MAX) {
-      throw refuse('onnx.limit', `a port has more than ${TENSOR_RANK_MAX} dimensions`);
+      throw refuseOnnx('onnx.limit', `a port has more than ${TENSOR_RANK_MAX} dimensions`);
     }
   }
   return dims;
@@ -257,7 +257,7 @@ function readOpset(message: Bytes, opsets: Map<string, number>): void {
   }
   opsets.set(domain, version);
   if (opsets.size > MODEL_PORTS_MAX) {
-    throw refuse('onnx.limit', `the model imports more than ${MODEL_PORTS_MAX} operator sets`);
+    throw refuseOnnx('onnx.limit', `the model imports more than ${MODEL_PORTS_MAX} operator sets`);
   }
 }
 
@@ -268,7 +268,7 @@ function domainOf(text: string): string {
 function counted<T>(item: T, tally: Tally): T {
   tally.names++;
   if (tally.names <= ONNX_NAMES_MAX) return item;
-  throw refuse('onnx.limit', `the model has more than ${ONNX_NAMES_MAX} names`);
+  throw refuseOnnx('onnx.limit', `the model has more than ${ONNX_NAMES_MAX} names`);
 }
 
 // Two tensors of one name: a reader that takes the first and a runtime that takes the last would
@@ -280,7 +280,7 @@ function addOnce<T extends { readonly name: string }>(
   tally: Tally,
 ): void {
   if (into.has(item.name)) {
-    throw refuse('onnx.malformed', `the ${kind} ${item.name} is there twice`);
+    throw refuseOnnx('onnx.malformed', `the ${kind} ${item.name} is there twice`);
   }
   into.set(item.name, counted(item, tally));
 }
@@ -288,7 +288,7 @@ function addOnce<T extends { readonly name: string }>(
 function plainPort({ name, dtype, dims, foreign }: StatedPort, depth: number): OnnxPort {
   // Bodies of loops may carry sequences; what a caller feeds or reads must be tensors.
   if (foreign && depth === 0) {
-    throw refuse('onnx.unsupported', `${name} is not a tensor of a type that Edgeward offers`);
+    throw refuseOnnx('onnx.unsupported', `${name} is not a tensor of a type that Edgeward offers`);
   }
   return { name, dtype, dims };
 }

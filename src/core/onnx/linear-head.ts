@@ -5,7 +5,7 @@
 import { attempt, need, type Result } from '../base/fault.ts';
 import { CLASSES_MAX, FEATURES_MAX } from '../base/limits.ts';
 import type { Tensor } from '../numeric/tensor.ts';
-import { refuse } from './faults.ts';
+import { refuseOnnx } from './faults.ts';
 import {
   floatAttribute,
   integerAttribute,
@@ -38,7 +38,7 @@ export function linearHead(graph: OnnxGraph, scoresOutput: string): Result<Linea
   return attempt(() => {
     if (!graph.outputs.some(({ name }) => name === scoresOutput)) {
       const known = graph.outputs.map(({ name }) => name).join(', ');
-      throw refuse('onnx.no-output', `there is no output ${scoresOutput}; there are: ${known}`);
+      throw refuseOnnx('onnx.no-output', `there is no output ${scoresOutput}; there are: ${known}`);
     }
     const producers = producersOf(graph);
     let activated = false;
@@ -56,12 +56,12 @@ export function linearHead(graph: OnnxGraph, scoresOutput: string): Result<Linea
       }
       if (op === undefined || !PASSED.has(op)) {
         const found = node === undefined ? 'no node' : `a node ${node.domain}:${node.op}`;
-        throw refuse('onnx.no-linear-head', `${found} makes ${value}, and no linear layer`);
+        throw refuseOnnx('onnx.no-linear-head', `${found} makes ${value}, and no linear layer`);
       }
       activated ||= ACTIVATIONS.has(op);
       value = node?.inputs[0] ?? '';
     }
-    throw refuse('onnx.no-linear-head', `the way back from ${scoresOutput} goes in a circle`);
+    throw refuseOnnx('onnx.no-linear-head', `the way back from ${scoresOutput} goes in a circle`);
   });
 }
 
@@ -85,7 +85,7 @@ function producersOf(graph: OnnxGraph): Producers {
   for (const node of graph.nodes) {
     for (const name of node.outputs) {
       if (name === '') continue;
-      if (producers.has(name)) throw refuse('onnx.malformed', `two nodes make ${name}`);
+      if (producers.has(name)) throw refuseOnnx('onnx.malformed', `two nodes make ${name}`);
       producers.set(name, node);
     }
   }
@@ -95,7 +95,7 @@ function producersOf(graph: OnnxGraph): Producers {
 function gemmHead(graph: OnnxGraph, node: OnnxNode): BareHead {
   const [featuresTensor = '', weightsName = '', biasName = ''] = node.inputs;
   if (integerAttribute(node, 'transA', 0) !== 0) {
-    throw refuse('onnx.no-linear-head', `the Gemm that makes ${node.outputs[0]} has transA`);
+    throw refuseOnnx('onnx.no-linear-head', `the Gemm that makes ${node.outputs[0]} has transA`);
   }
   const classesFirst = integerAttribute(node, 'transB', 0) !== 0;
   const alpha = floatAttribute(node, 'alpha', 1);
@@ -124,7 +124,10 @@ function addHead(graph: OnnxGraph, producers: Producers, node: OnnxNode): BareHe
       return matMulHead(graph, matMul, constant(graph, biasName));
     }
   }
-  throw refuse('onnx.no-linear-head', `the Add that makes ${node.outputs[0]} adds to no MatMul`);
+  throw refuseOnnx(
+    'onnx.no-linear-head',
+    `the Add that makes ${node.outputs[0]} adds to no MatMul`,
+  );
 }
 
 /** A constant of the graph as float32. */
@@ -143,16 +146,19 @@ function head(
   const [rows = 0, columns = 0] = weights.dims;
   if (weights.dims.length !== 2 || rows === 0 || columns === 0) {
     const shape = weights.dims.join(', ');
-    throw refuse('onnx.no-linear-head', `the weights ${weights.name} are [${shape}], not a matrix`);
+    throw refuseOnnx(
+      'onnx.no-linear-head',
+      `the weights ${weights.name} are [${shape}], not a matrix`,
+    );
   }
   const [classes, features] = classesFirst ? [rows, columns] : [columns, rows];
   if (classes > CLASSES_MAX || features > FEATURES_MAX) {
     const limits = `${CLASSES_MAX} by ${FEATURES_MAX}`;
-    throw refuse('onnx.limit', `${weights.name} is ${classes} by ${features}, over ${limits}`);
+    throw refuseOnnx('onnx.limit', `${weights.name} is ${classes} by ${features}, over ${limits}`);
   }
   const biasCount = bias?.values.length ?? classes;
   if (biasCount !== classes && biasCount !== 1) {
-    throw refuse('onnx.no-linear-head', `the bias ${bias?.name} has ${biasCount} elements`);
+    throw refuseOnnx('onnx.no-linear-head', `the bias ${bias?.name} has ${biasCount} elements`);
   }
   const w = Float32Array.from({ length: classes * features }, (_, i) => {
     const at = classesFirst ? i : (i % features) * classes + Math.floor(i / features);
@@ -173,7 +179,7 @@ function constant(graph: OnnxGraph, name: string): Numbers {
   const node = graph.nodes.find(({ outputs }) => outputs.includes(name));
   if (node?.domain === '' && node.op === 'DequantizeLinear') return dequantized(graph, node, name);
   const instead = node === undefined ? 'an input' : `made by ${node.op}`;
-  throw refuse('onnx.no-linear-head', `${name} is ${instead}, not a constant of the graph`);
+  throw refuseOnnx('onnx.no-linear-head', `${name} is ${instead}, not a constant of the graph`);
 }
 
 function storedTensor(graph: OnnxGraph, name: string): Tensor | undefined {
@@ -191,7 +197,7 @@ function dequantized(graph: OnnxGraph, node: OnnxNode, name: string): Numbers {
   const scale = storedTensor(graph, scaleName);
   const zero = zeroName === '' ? undefined : storedTensor(graph, zeroName);
   if (quantized === undefined || scale === undefined || (zeroName !== '' && zero === undefined)) {
-    throw refuse('onnx.no-linear-head', `what is dequantized to ${name} is not constant`);
+    throw refuseOnnx('onnx.no-linear-head', `what is dequantized to ${name} is not constant`);
   }
   const q = asFloats(quantized, quantizedName);
   const scales = asFloats(scale, scaleName);
@@ -201,7 +207,10 @@ function dequantized(graph: OnnxGraph, node: OnnxNode, name: string): Numbers {
   const axisFromStart = axis < 0 ? axis + dims.length : axis;
   const fits = scales.length === 1 || scales.length === dims[axisFromStart];
   if (!fits || zeros.length !== scales.length || (scales.length > 1 && dims.length > 2)) {
-    throw refuse('onnx.no-linear-head', `the scales of ${name} do not fit [${dims.join(', ')}]`);
+    throw refuseOnnx(
+      'onnx.no-linear-head',
+      `the scales of ${name} do not fit [${dims.join(', ')}]`,
+    );
   }
   const inner = dims.slice(axisFromStart + 1).reduce((product, size) => product * size, 1);
   const values = q.map((value, i) => {
@@ -218,5 +227,8 @@ function asFloats(tensor: Tensor, name: string): Float32Array {
   if (plain || data instanceof Int8Array || data instanceof Uint8Array) {
     return Float32Array.from(data);
   }
-  throw refuse('onnx.unsupported', `${name} is ${tensor.dtype}; weights must be float32 or int8`);
+  throw refuseOnnx(
+    'onnx.unsupported',
+    `${name} is ${tensor.dtype}; weights must be float32 or int8`,
+  );
 }

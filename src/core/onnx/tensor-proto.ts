@@ -4,7 +4,7 @@ import type { Bytes } from '../base/bytes.ts';
 import { attempt, type Result } from '../base/fault.ts';
 import { TENSOR_RANK_MAX } from '../base/limits.ts';
 import { type DType, elementCount, type Tensor, type TensorData } from '../numeric/tensor.ts';
-import { refuse } from './faults.ts';
+import { refuseOnnx } from './faults.ts';
 import { dtypeOf, TENSOR } from './proto.ts';
 import {
   bytesOf,
@@ -42,12 +42,12 @@ export function readTensorHead(body: Bytes): OnnxTensor {
     else if (field.no === TENSOR.dims) {
       dims.push(...packedSizes(runOf(field)));
       if (dims.length > TENSOR_RANK_MAX) {
-        throw refuse('onnx.limit', `a tensor has more than ${TENSOR_RANK_MAX} dimensions`);
+        throw refuseOnnx('onnx.limit', `a tensor has more than ${TENSOR_RANK_MAX} dimensions`);
       }
     }
   }
   if (dims.some((size) => size < 0)) {
-    throw refuse('onnx.malformed', `the tensor ${name} has the dimensions ${dims.join(', ')}`);
+    throw refuseOnnx('onnx.malformed', `the tensor ${name} has the dimensions ${dims.join(', ')}`);
   }
   return { name, dataType, dtype: dtypeOf(dataType), dims, external, body };
 }
@@ -60,14 +60,17 @@ export function decodeTensor(tensor: OnnxTensor): Result<Tensor> {
   return attempt(() => {
     const { dims, dtype, name } = tensor;
     if (dtype === undefined) {
-      throw refuse('onnx.unsupported', `the tensor ${name} has the data type ${tensor.dataType}`);
+      throw refuseOnnx(
+        'onnx.unsupported',
+        `the tensor ${name} has the data type ${tensor.dataType}`,
+      );
     }
     if (tensor.external) {
-      throw refuse('onnx.external-data', `the data of the tensor ${name} lie in another file`);
+      throw refuseOnnx('onnx.external-data', `the data of the tensor ${name} lie in another file`);
     }
     const count = elementCount(dims);
     if (count === undefined) {
-      throw refuse('onnx.limit', `the tensor ${name} of [${dims.join(', ')}] is too large`);
+      throw refuseOnnx('onnx.limit', `the tensor ${name} of [${dims.join(', ')}] is too large`);
     }
     return { dtype, dims, data: readData(tensor, dtype, count) };
   });
@@ -174,7 +177,7 @@ function storeElement(
 
 function wrongLength(tensor: OnnxTensor, got: string): Error {
   const shape = tensor.dims.join(', ');
-  return refuse('onnx.malformed', `the tensor ${tensor.name} of [${shape}] has ${got}`);
+  return refuseOnnx('onnx.malformed', `the tensor ${tensor.name} of [${shape}] has ${got}`);
 }
 
 function packedSizes(chunk: Bytes): number[] {

@@ -5,7 +5,7 @@
 import { BinaryReader, WireType } from '@bufbuild/protobuf/wire';
 import { type Bytes, concatBytes, fromUtf8 } from '../base/bytes.ts';
 import { ONNX_NAME_BYTES_MAX } from '../base/limits.ts';
-import { refuse } from './faults.ts';
+import { refuseOnnx } from './faults.ts';
 
 /** One field as it lies in the message; `body` is a view: the varint, the fixed or the bytes. */
 export interface WireField {
@@ -30,14 +30,14 @@ export function bytesOf(field: WireField): Bytes {
 export function textOf(field: WireField): string {
   const bytes = bytesOf(field);
   if (bytes.length > ONNX_NAME_BYTES_MAX) {
-    throw refuse('onnx.limit', `a name has ${bytes.length} bytes, over ${ONNX_NAME_BYTES_MAX}`);
+    throw refuseOnnx('onnx.limit', `a name has ${bytes.length} bytes, over ${ONNX_NAME_BYTES_MAX}`);
   }
   return utf8TextOf(bytes);
 }
 
 export function utf8TextOf(bytes: Bytes): string {
   const text = fromUtf8(bytes);
-  if (text === undefined) throw refuse('onnx.malformed', 'a text is not UTF-8');
+  if (text === undefined) throw refuseOnnx('onnx.malformed', 'a text is not UTF-8');
   return text;
 }
 
@@ -45,7 +45,7 @@ export function utf8TextOf(bytes: Bytes): string {
 export function integerOf(field: WireField): number {
   const value = Number(int64Of(field));
   if (Number.isSafeInteger(value)) return value;
-  throw refuse('onnx.malformed', `field ${field.no} holds ${value}, which no count or size is`);
+  throw refuseOnnx('onnx.malformed', `field ${field.no} holds ${value}, which no count or size is`);
 }
 
 export function int64Of(field: WireField): bigint {
@@ -73,7 +73,7 @@ export function readingWire<T>(read: () => T): T {
     return read();
   } catch (thrown) {
     const reason = thrown instanceof Error ? thrown.message : String(thrown);
-    throw refuse('onnx.malformed', `not a protobuf message: ${reason}`);
+    throw refuseOnnx('onnx.malformed', `not a protobuf message: ${reason}`);
   }
 }
 
@@ -90,5 +90,8 @@ function nextField(reader: BinaryReader): WireField {
 
 function needType(field: WireField, type: WireType): void {
   if (field.type === type) return;
-  throw refuse('onnx.malformed', `field ${field.no} has the wire type ${field.type}, not ${type}`);
+  throw refuseOnnx(
+    'onnx.malformed',
+    `field ${field.no} has the wire type ${field.type}, not ${type}`,
+  );
 }
