@@ -59,6 +59,7 @@ export function readPrivateKey(bytes: Uint8Array): Result<PrivateKeyFile> {
     const key = parseKey(() => createPrivateKey(text));
     const der = key.export({ format: 'der', type: 'pkcs8' });
     const signer = signerFromSeed(new Uint8Array(der.subarray(der.length - 32)));
+    checkHead(text, signer.thumbprint);
     return { signer, development: text.includes(DEVELOPMENT_LINE) };
   });
 }
@@ -70,15 +71,21 @@ export function readPublicKey(bytes: Uint8Array): Result<PublicKeyFile> {
     if (text.includes('PRIVATE KEY')) {
       throw refuseCrypto('key.malformed', 'this is a private key where a .pub file belongs');
     }
+    // Node reads the key out of a certificate too; nobody here would judge what the rest says.
+    if (text.includes('CERTIFICATE')) {
+      throw refuseCrypto('key.malformed', 'this is a certificate where a .pub file belongs');
+    }
     const key = parseKey(() => createPublicKey(text));
     const der = key.export({ format: 'der', type: 'spki' });
     const publicKey = new Uint8Array(der.subarray(der.length - 32));
     if (!isUsablePublicKey(publicKey)) {
       throw refuseCrypto('key.malformed', 'the public key is not a usable Ed25519 point');
     }
+    const thumbprint = thumbprintOf(publicKey);
+    checkHead(text, thumbprint);
     return {
       publicKey,
-      thumbprint: thumbprintOf(publicKey),
+      thumbprint,
       development: text.includes(DEVELOPMENT_LINE),
     };
   });
@@ -95,7 +102,18 @@ function keyText(bytes: Uint8Array): string {
   }
   const text = fromUtf8(bytes);
   if (text === undefined) throw refuseCrypto('key.malformed', 'the key file is not text');
+  if (text.split('-----BEGIN ').length > 2) {
+    throw refuseCrypto('key.malformed', 'the file holds more than one block: which key is meant?');
+  }
   return text;
+}
+
+// People compare thumbprints by reading the file: the line they read must name the key below it.
+function checkHead(text: string, thumbprint: Uint8Array): void {
+  const named = /^thumbprint:(.*)$/m.exec(text)?.[1]?.trim();
+  if (named !== undefined && named !== toHex(thumbprint)) {
+    throw refuseCrypto('key.malformed', `the file says thumbprint ${named}, its key has another`);
+  }
 }
 
 function parseKey(parse: () => KeyObject): KeyObject {

@@ -8,7 +8,7 @@ export function codeOf(result: Result<unknown>): string {
 }
 
 /** The value of a result that a test expects to be good. */
-export function valueOf<T>(result: Result<T>): T {
+export function accepted<T>(result: Result<T>): T {
   if (result.ok) return result.value;
   throw new Error(`${result.fault.code}: ${result.fault.message}`);
 }
