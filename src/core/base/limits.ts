@@ -56,7 +56,6 @@ export const RUNS_WAITING_MAX: number = 16;
 export const WORKER_HEAP_MB: number = 128;
 export const WORKER_YOUNG_HEAP_MB: number = 16;
 export const WORKER_STACK_MB: number = 4;
-export const ORT_MESSAGE_CHARS_MAX: number = 400;
 
 // Guard
 export const FEATURES_MAX: number = 4_096;

@@ -194,7 +194,7 @@ class WorkerEngine implements Engine {
     );
     if (!opened.ok) {
       if (opened.fault.code === 'inference.model-changed') this.#final = opened.fault;
-      await generation.end(opened.fault);
+      void generation.end(opened.fault);
       return opened;
     }
     this.inputs = opened.value.inputs;

@@ -33,7 +33,7 @@ export class Generation {
     this.#thread = thread;
     thread.on('message', (raw) => this.#take(raw));
     thread.on('messageerror', () => this.#die('inference.reply', 'its reply cannot be read'));
-    thread.on('error', (cause) => this.#die('inference.crashed', String(cause)));
+    thread.on('error', (cause) => this.#die('inference.crashed', wordsOf(cause)));
     thread.on('exit', (code) => this.#die('inference.crashed', `exit code ${String(code)}`));
   }
 
@@ -107,4 +107,10 @@ export class Generation {
   #die(code: InferenceFaultCode, seen: string): void {
     void this.end(inferenceFault(code, `the worker failed: ${seen}`));
   }
+}
+
+/** What a thread threw crosses over as a copy of anything; even `String` of it may throw. */
+function wordsOf(cause: unknown): string {
+  const message = cause instanceof Error ? cause.message : cause;
+  return typeof message === 'string' ? message : `it threw ${typeof cause}`;
 }

@@ -1,5 +1,5 @@
 /** What ONNX Runtime throws, as a closed failure. */
-import { plainText, type WorkerFailure } from './protocol.ts';
+import type { WorkerFailure } from './protocol.ts';
 
 /** OrtErrorCode of the C API: the operator or type has no implementation in this build. */
 const ORT_NOT_IMPLEMENTED = '9';
@@ -10,11 +10,11 @@ const ORT_NOT_IMPLEMENTED = '9';
  * would have written the input over the start of ONNX Runtime's own memory.
  */
 export function failureOf(phase: 'open' | 'run', thrown: unknown, refused: boolean): WorkerFailure {
-  const text = thrown instanceof Error ? thrown.message : String(thrown);
+  const text = (thrown instanceof Error ? thrown.message : String(thrown)).replace(/\s+/g, ' ');
   if (refused || /bad_alloc|failed to allocate/.test(text)) return outOfMemory(text);
-  const known = /ERROR_CODE: (\d+), ERROR_MESSAGE: (.*)/s.exec(text);
+  const known = /ERROR_CODE: (\d+), ERROR_MESSAGE: (.*)/.exec(text);
   if (known !== null) {
-    const message = plainText(known[2] ?? '');
+    const message = (known[2] ?? '').trim();
     if (known[1] === ORT_NOT_IMPLEMENTED) {
       return { code: 'inference.unsupported', message, fatal: false };
     }
@@ -22,14 +22,14 @@ export function failureOf(phase: 'open' | 'run', thrown: unknown, refused: boole
     return { code, message, fatal: false };
   }
   if (/^unsupported data type/.test(text)) {
-    return { code: 'inference.unsupported', message: plainText(text), fatal: false };
+    return { code: 'inference.unsupported', message: text, fatal: false };
   }
   // A trap, an abort or a broken invariant: nothing is known about the state that is left.
   const kind = thrown instanceof Error ? thrown.name : typeof thrown;
-  return { code: 'inference.crashed', message: plainText(`${kind}: ${text}`), fatal: true };
+  return { code: 'inference.crashed', message: `${kind}: ${text}`, fatal: true };
 }
 
 export function outOfMemory(text: string): WorkerFailure {
   const message = `more WebAssembly memory was asked for than allowed: ${text}`;
-  return { code: 'inference.memory', message: plainText(message), fatal: true };
+  return { code: 'inference.memory', message, fatal: true };
 }

@@ -2,12 +2,7 @@
  * What the engine and its worker say to each other; every message carries an id. A worker runs
  * the model, so its replies are parsed like any other bytes from outside.
  */
-import {
-  MODEL_PORTS_MAX,
-  ORT_MESSAGE_CHARS_MAX,
-  TENSOR_NAME_CHARS_MAX,
-  TENSOR_RANK_MAX,
-} from '../../core/base/limits.ts';
+import { MODEL_PORTS_MAX, TENSOR_NAME_CHARS_MAX, TENSOR_RANK_MAX } from '../../core/base/limits.ts';
 import { DTYPES, type DType, type NamedTensors } from '../../core/numeric/tensor.ts';
 import type { InferenceFaultCode } from './faults.ts';
 import { areOutputs, type EnginePort } from './ports.ts';
@@ -74,19 +69,13 @@ export function readReply(raw: unknown, outputs: readonly EnginePort[]): WorkerR
       return { kind: 'ran', id, outputs: reply['outputs'] };
     case 'failed': {
       const code = WORKER_FAULT_CODES.find((known) => known === reply['code']);
-      if (code === undefined || typeof reply['message'] !== 'string') return undefined;
-      const message = plainText(reply['message']);
+      const message = reply['message'];
+      if (code === undefined || typeof message !== 'string') return undefined;
       return { kind: 'failed', id, code, message, fatal: reply['fatal'] !== false };
     }
     default:
       return undefined;
   }
-}
-
-/** One short line: messages of ONNX Runtime quote names that the model chose. */
-export function plainText(text: string): string {
-  const line = text.replace(/[\p{C}\s]+/gu, ' ').trim();
-  return line.length <= ORT_MESSAGE_CHARS_MAX ? line : `${line.slice(0, ORT_MESSAGE_CHARS_MAX)}...`;
 }
 
 /** Whether a session's ports are within the limits and of types that Edgeward has. */
@@ -102,6 +91,10 @@ function isPort(value: Partial<EnginePort> | null | undefined): boolean {
     DTYPES.includes(dtype as DType) &&
     Array.isArray(dims) &&
     dims.length <= TENSOR_RANK_MAX &&
-    dims.every((size) => typeof size === 'string' || (Number.isSafeInteger(size) && size >= 0))
+    dims.every((size) =>
+      typeof size === 'string'
+        ? size.length <= TENSOR_NAME_CHARS_MAX
+        : Number.isSafeInteger(size) && size >= 0,
+    )
   );
 }

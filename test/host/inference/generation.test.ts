@@ -108,6 +108,11 @@ describe('a worker that answers out of turn', () => {
 describe('a worker that breaks', () => {
   const ways: readonly [string, string, Behaviour][] = [
     ['throws', 'inference.crashed', (thread) => thread.emit('error', new Error('boom'))],
+    [
+      'throws what cannot be told',
+      'inference.crashed',
+      (thread) => thread.emit('error', { toString: 1, valueOf: 1 }),
+    ],
     ['exits', 'inference.crashed', (thread) => thread.emit('exit', 3)],
     ['sends what cannot be read', 'inference.reply', (thread) => thread.emit('messageerror', 0)],
     ['says nothing at all', 'inference.reply', (thread) => thread.say(null)],
@@ -174,7 +179,7 @@ describe('a worker that breaks', () => {
     expect(threads.map((thread) => thread.terminated)).toStrictEqual([1, 0]);
   });
 
-  it.each(ways.slice(0, 8))('%s while it opens: %s', async (way, code, behave) => {
+  it.each(ways.slice(0, 9))('%s while it opens: %s', async (way, code, behave) => {
     const opening = way === 'answers what was not asked' ? good : behave;
     expect(await openingFault(opening)).toBe(opening === good ? 'ok' : code);
   });
@@ -204,6 +209,7 @@ describe('a worker that breaks', () => {
     );
     expect(await opened([{ ...port('x'), dtype: 'bfloat16' }])).toBe('inference.reply');
     expect(await opened([{ ...port('x'), dims: [-1] }])).toBe('inference.reply');
+    expect(await opened([{ ...port('x'), dims: ['d'.repeat(129)] }])).toBe('inference.reply');
     expect(await opened([{ ...port('x'), dims: new Array(9).fill(1) }])).toBe('inference.reply');
     expect(await opened([null])).toBe('inference.reply');
     expect(await opened('x')).toBe('inference.reply');
@@ -211,7 +217,7 @@ describe('a worker that breaks', () => {
 });
 
 describe('a fault that the worker found', () => {
-  it('is passed on in one short line, whatever the model wrote into it', async () => {
+  it('is passed on in one bounded line, whatever the model wrote into it', async () => {
     const message = `a\u001b[31m\nname ${'x'.repeat(5000)}`;
     const { engine } = await openOn(
       scripted((thread, { id }) =>
@@ -220,7 +226,7 @@ describe('a fault that the worker found', () => {
     );
     const result = await engine.run(named({ x }));
     if (result.ok) throw new Error('expected a fault');
-    expect(result.fault.message).toMatch(/^a \[31m name x{380,400}\.\.\.$/);
+    expect(result.fault.message).toMatch(/^a\\u001b\[31m\\u000aname x{900,1000}…$/);
     expect(result.fault.next).toBe(INFERENCE_FAULTS['inference.run']);
     expect(engine.stats().generation).toBe(1);
   });
