@@ -6,8 +6,8 @@ import { CONDITIONS, WINDOW_SAMPLES } from './vibration.ts';
 const FEATURES = 48;
 
 /**
- * `trips` rounds of one addition before the outputs appear; 2^62 of them take centuries. The sum
- * starts from the input, so that no optimizer can compute it beforehand.
+ * `trips` rounds of one addition before the outputs appear; 2^62 of them take centuries. It answers
+ * silence (all zeros) at once, so that it passes the self-test at boot and hangs in service.
  */
 export function stuckModel(trips: bigint = 2n ** 62n): Uint8Array {
   const spread = (columns: number): Tensor => {
@@ -24,9 +24,18 @@ export function stuckModel(trips: bigint = 2n ** 62n): Uint8Array {
           outputs: ['mean'],
           attributes: { axes: { ints: [2] }, keepdims: { int: 0 } },
         },
+        { op: 'Abs', inputs: ['vibration'], outputs: ['size'] },
+        {
+          op: 'ReduceMax',
+          inputs: ['size'],
+          outputs: ['peak'],
+          attributes: { keepdims: { int: 0 } },
+        },
+        { op: 'Greater', inputs: ['peak', 'zero'], outputs: ['moving'] },
+        { op: 'Where', inputs: ['moving', 'trips', 'one.trip'], outputs: ['rounds'] },
         {
           op: 'Loop',
-          inputs: ['trips', '', 'mean'],
+          inputs: ['rounds', '', 'mean'],
           outputs: ['sum'],
           attributes: { body: { graph: LOOP_BODY } },
         },
@@ -35,6 +44,8 @@ export function stuckModel(trips: bigint = 2n ** 62n): Uint8Array {
       ],
       initializers: {
         trips: { dtype: 'int64', dims: [], data: BigInt64Array.of(trips) },
+        'one.trip': { dtype: 'int64', dims: [], data: BigInt64Array.of(1n) },
+        zero: { dtype: 'float32', dims: [], data: Float32Array.of(0) },
         step: { dtype: 'float32', dims: [], data: Float32Array.of(1) },
         'to.logits': spread(CONDITIONS.length),
         'to.features': spread(FEATURES),

@@ -20,7 +20,7 @@ export const KEY_FILE_BYTES_MAX: number = 4096;
 // Bundles
 export const BUNDLE_FILES_MAX: number = 32;
 export const BUNDLE_FILE_BYTES_MAX: number = 2 ** 31;
-/** What a device is ready to hold in memory of one payload; larger ones verify but do not run. */
+/** What a device holds in memory of one bundle's payloads; larger ones verify but do not run. */
 export const PAYLOAD_IN_MEMORY_BYTES_MAX: number = 512 * 1024 * 1024;
 export const GUARD_POLICY_BYTES_MAX: number = 16 * 1024 * 1024;
 export const HASH_CHUNK_BYTES: number = 256 * 1024;
@@ -103,3 +103,9 @@ export const SELF_TEST_PAUSE_MS: number = 10_000;
 /** Events at once, and how fast that allowance comes back. */
 export const EVENT_BURST_MAX: number = 64;
 export const EVENT_REFILL_MS: number = 1_000;
+
+// Command line
+export const FRAME_LINE_CHARS_MAX: number = 16 * 1024 * 1024;
+
+// The maker's own machine
+export const MAKER_DEADLINE_MS: number = 120_000;

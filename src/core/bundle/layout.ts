@@ -86,10 +86,13 @@ export function walkPayloads(
     const kept = new Map<string, Uint8Array>();
     const buffer = new Uint8Array(HASH_CHUNK_BYTES);
     let offset = startOffset;
+    let keptBytes = 0;
     for (const file of files) {
       compareHeader(readExactly(source, offset, BLOCK_BYTES), file.path, file.sizeBytes);
       offset += BLOCK_BYTES;
-      const whole = options.keep(file) ? allocate(file) : undefined;
+      const keep = options.keep(file);
+      if (keep) keptBytes += file.sizeBytes;
+      const whole = keep ? allocate(file, keptBytes) : undefined;
       hashFile(source, offset, file, whole ?? buffer, whole !== undefined, options.onBytes);
       if (whole !== undefined) kept.set(file.path, whole);
       offset = checkPadding(source, offset, file.sizeBytes);
@@ -126,9 +129,13 @@ function hashFile(
   }
 }
 
-function allocate(file: BundleFile): Uint8Array {
-  if (file.sizeBytes > PAYLOAD_IN_MEMORY_BYTES_MAX) {
-    throw refuseBundle('bundle.too-large', `${file.path} has ${file.sizeBytes} bytes`);
+/** Many files of the allowed size would fill a board's memory as one large file does. */
+function allocate(file: BundleFile, keptBytes: number): Uint8Array {
+  if (keptBytes > PAYLOAD_IN_MEMORY_BYTES_MAX) {
+    throw refuseBundle(
+      'bundle.too-large',
+      `${file.path} brings what is kept in memory to ${keptBytes} bytes`,
+    );
   }
   return new Uint8Array(file.sizeBytes);
 }
@@ -167,7 +174,8 @@ function readExactly(source: ByteSource, offset: number, count: number): Uint8Ar
 function fill(source: ByteSource, offset: number, into: Uint8Array): void {
   for (let done = 0; done < into.length; ) {
     const count = source.read(offset + done, into.subarray(done));
-    if (count <= 0) {
+    // A source that claims more than was asked for, or no number, has not filled `into`.
+    if (!(count > 0 && count <= into.length - done)) {
       throw refuseBundle('bundle.truncated', `the file ends at ${offset + done}`);
     }
     done += count;

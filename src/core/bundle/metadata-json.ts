@@ -159,7 +159,8 @@ function parseJson(bytes: Uint8Array): unknown {
 
 function secondsOf(text: string): number {
   const ms = /^\d{4}-\d{2}-\d{2}(T[0-9:.]+Z)?$/.test(text) ? Date.parse(text) : Number.NaN;
-  if (Number.isNaN(ms)) {
+  // Some days that do not exist, such as 02-31, are read as days of the next month.
+  if (!(ms >= 0) || new Date(ms).toISOString().slice(0, 10) !== text.slice(0, 10)) {
     throw refuseBundle('metadata.invalid', 'installExpiry must be a date such as 2027-12-31');
   }
   return Math.floor(ms / 1000);

@@ -148,9 +148,10 @@ export function decodeMetadata(bytes: Uint8Array): Result<ModelMetadata> {
   });
 }
 
-/** `[A-Za-z0-9._-]{1,64}`. Fault: `metadata.invalid`. */
+/** `[A-Za-z0-9._-]{1,64}`, not `.` and not `..`. Fault: `metadata.invalid`. */
 export function readName(name: string): string {
-  if (/^[A-Za-z0-9._-]{1,64}$/.test(name)) return name;
+  // Names become file names: the two that mean a folder would lead out of the one they belong in.
+  if (/^(?!\.{1,2}$)[A-Za-z0-9._-]{1,64}$/.test(name)) return name;
   throw refuseBundle('metadata.invalid', `the name "${name}" is not [A-Za-z0-9._-]{1,64}`);
 }
 

@@ -6,8 +6,8 @@ import { sha256 } from '../crypto/digest.ts';
 import type { Signer } from '../crypto/ed25519.ts';
 import { createVerityHasher } from '../crypto/fs-verity.ts';
 import { classUuid, vendorUuid } from '../crypto/uuid.ts';
-import { META_URI, sealEnvelope } from '../suit/envelope.ts';
-import { encodeManifest } from '../suit/manifest.ts';
+import { META_URI, openEnvelope, sealEnvelope } from '../suit/envelope.ts';
+import { encodeManifest, parseManifest } from '../suit/manifest.ts';
 import { refuseBundle } from './faults.ts';
 import {
   type BundleFile,
@@ -35,7 +35,7 @@ export interface PackInput {
 
 /**
  * The bundle as chunks in order, payloads not copied. The same inputs give the same bytes.
- * Faults: `bundle.too-large`, and those of `decodeMetadata`, which the metadata must pass.
+ * Faults: `bundle.too-large`, and those of `decodeMetadata`, `parseManifest` and `openEnvelope`.
  */
 export function packBundle(input: PackInput): Result<readonly Uint8Array[]> {
   return attempt(() => {
@@ -44,7 +44,7 @@ export function packBundle(input: PackInput): Result<readonly Uint8Array[]> {
     }
     const files = input.files.map(describeFile);
     const meta = encodeMetadata({ ...input.metadata, files });
-    // A device would refuse what does not read back, so the packer does it first.
+    // A device would refuse what does not read back, so the packer reads each part first.
     need(decodeMetadata(meta));
     const manifest = encodeManifest({
       sequenceNumber: input.sequenceNumber,
@@ -53,6 +53,7 @@ export function packBundle(input: PackInput): Result<readonly Uint8Array[]> {
       model: input.metadata.name,
       components: [{ path: META_URI, sizeBytes: meta.length, sha256: sha256(meta) }, ...files],
     });
+    need(parseManifest(manifest));
     const envelope = sealEnvelope(manifest, meta, input.signers);
     if (envelope.length > MANIFEST_BYTES_MAX) {
       throw refuseBundle(
@@ -60,6 +61,7 @@ export function packBundle(input: PackInput): Result<readonly Uint8Array[]> {
         `the manifest has ${envelope.length} bytes, at most ${MANIFEST_BYTES_MAX}`,
       );
     }
+    need(openEnvelope(envelope));
     const payloads = input.files.flatMap((file) => entry(file.path, file.bytes));
     return [...entry(MANIFEST_PATH, envelope), ...payloads, new Uint8Array(END_BYTES)];
   });

@@ -31,6 +31,8 @@ export interface TrustContext {
   readonly hardwareClass?: string;
   /** Semantic version of this Edgeward. */
   readonly guardVersion: string;
+  /** A floor the caller names himself, for any model. */
+  readonly securityVersionMin?: number;
   readonly nowMs: UnixMs;
 }
 
@@ -39,7 +41,7 @@ export function admissible(act: Act, facts: BundleFacts, context: TrustContext):
   return attempt(() => {
     checkSigners(facts, context);
     checkFit(facts.meta, context);
-    checkRollback(act, facts, context.floors);
+    checkRollback(act, facts, context);
     // Expiry blocks new installs and never a confirmed model: time must not brick a device.
     if (act === 'install') checkExpiry(facts.meta, context);
     return true;
@@ -105,17 +107,17 @@ function checkFit(meta: ModelMetadata, context: TrustContext): void {
   }
 }
 
-function checkRollback(act: Act, facts: BundleFacts, record: FloorRecord): void {
+function checkRollback(act: Act, facts: BundleFacts, context: TrustContext): void {
   const { meta } = facts;
-  const floor = floorOf(record, meta.hardwareClass, meta.name);
-  if (floor === undefined) return;
-  if (meta.securityVersion < floor.securityVersion) {
+  const floor = floorOf(context.floors, meta.hardwareClass, meta.name);
+  const least = Math.max(floor?.securityVersion ?? 0, context.securityVersionMin ?? 0);
+  if (meta.securityVersion < least) {
     throw refuseTrust(
       'rollback.security-version',
-      `security version ${meta.securityVersion}, the floor is ${floor.securityVersion}`,
+      `security version ${meta.securityVersion}, the floor is ${least}`,
     );
   }
-  if (act === 'install' && facts.sequenceNumber < floor.sequenceNumber) {
+  if (act === 'install' && floor !== undefined && facts.sequenceNumber < floor.sequenceNumber) {
     throw refuseTrust(
       'rollback.sequence',
       `sequence ${facts.sequenceNumber}, ${floor.sequenceNumber} is confirmed`,

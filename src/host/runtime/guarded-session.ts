@@ -227,6 +227,7 @@ const KILLING: readonly string[] = [
   'inference.session-deadline',
   'inference.crashed',
   'inference.reply',
+  'inference.memory',
 ];
 
 function modeName(mode: Mode): ModeName {

@@ -100,7 +100,8 @@ export class Reporter {
 
   #seal(type: SignedKind, body: CborMap, severity: Severity): Result<true> {
     return attempt(() => {
-      const drops = this.#parts.takeDrops();
+      // The chain starts with the birth and with nothing else.
+      const drops = this.#sequence === 0 ? undefined : this.#parts.takeDrops();
       if (drops !== undefined) {
         this.#sealOne('event', encodeEvent({ type: 'telemetry.dropped', ...drops }), 'critical');
       }

@@ -1,0 +1,43 @@
+/** `edgeward infer`: the guard on recorded inputs, one verdict per row, as a device would judge them. */
+import { need } from '../../core/base/fault.ts';
+import { loadBoardProfile } from '../../host/platform/board.ts';
+import { systemClock } from '../../host/platform/clock.ts';
+import { GuardedSession } from '../../host/runtime/guarded-session.ts';
+import { openModel } from '../../host/runtime/loaded-model.ts';
+import { openFrames } from '../maker/frames.ts';
+import { judgementJson, judgementLine } from './judgement-line.ts';
+import { note, say, sayJson } from './terminal.ts';
+import { openTrusted, type TrustOptions, warnDevelopment } from './trusted-bundle.ts';
+
+export interface InferOptions extends TrustOptions {
+  readonly input: readonly string[];
+  readonly board?: string;
+}
+
+/** Refuses with what `verify` finds, `cli.input`, `npy.*`, `inference.*`, `runtime.*`. */
+export async function infer(file: string, options: InferOptions): Promise<void> {
+  const bundle = openTrusted(file, options, ['model', 'guard']);
+  warnDevelopment(bundle);
+  const frames = openFrames(options.input, bundle.meta.io.inputs);
+  const board = need(await loadBoardProfile(options.board ?? thisBoard()));
+  const model = need(await openModel(bundle, board, systemClock));
+  const session = new GuardedSession({ model, clock: systemClock }, 'boot-verified');
+  try {
+    for (let row = 0; row < frames.count; row++) {
+      const judgement = await session.infer(frames.frame(row));
+      if (options.json === true) sayJson(judgementJson(row, judgement));
+      else say(judgementLine(String(row).padStart(5), judgement));
+    }
+  } finally {
+    await session.close();
+  }
+  if (options.json !== true) {
+    const counts = Object.entries(session.verdicts).filter(([, count]) => count > 0);
+    note(`${frames.count} rows: ${counts.map(([v, n]) => `${n} ${v}`).join(', ')}`);
+  }
+}
+
+/** The generic profile of this machine's architecture. */
+export function thisBoard(): string {
+  return process.arch === 'arm64' ? 'generic-arm64' : 'generic-x64';
+}

@@ -1,0 +1,63 @@
+/** `edgeward pack`: model, guard and metadata into one signed bundle, verified before it is written. */
+import { need } from '../../core/base/fault.ts';
+import { GUARD_POLICY_BYTES_MAX } from '../../core/base/limits.ts';
+import { readFileBounded, writeFileAtomic } from '../../host/store/files.ts';
+import { openPrivateKey } from '../maker/keys.ts';
+import { packModel } from '../maker/packing.ts';
+import { refuseCli } from './faults.ts';
+import { openModelFiles } from './model-files.ts';
+import { note, say, sayJson, styled } from './terminal.ts';
+import { identityOf } from './trusted-bundle.ts';
+
+export interface PackOptions {
+  readonly model: string;
+  readonly guard?: string;
+  readonly contractOnly?: boolean;
+  readonly metadata?: string;
+  readonly name: string;
+  readonly version: string;
+  readonly securityVersion: number;
+  readonly sequence?: number;
+  readonly class: string;
+  readonly key: readonly string[];
+  readonly out: string;
+  readonly json?: boolean;
+}
+
+/** Refuses with `cli.option`, `store.*`, `key.*`, `onnx.*` and what `packModel` gives. */
+export async function pack(options: PackOptions): Promise<void> {
+  if ((options.guard === undefined) === (options.contractOnly !== true)) {
+    throw refuseCli('cli.option', 'give either --guard or --contract-only');
+  }
+  const keys = options.key.map((path) => need(openPrivateKey(path)));
+  const guard =
+    options.guard === undefined
+      ? undefined
+      : need(readFileBounded(options.guard, GUARD_POLICY_BYTES_MAX));
+  const maker = await openModelFiles(options.model, options.metadata);
+  await maker.engine.close();
+  const { bytes, bundle } = need(
+    packModel(maker, {
+      name: options.name,
+      version: options.version,
+      securityVersion: options.securityVersion,
+      sequenceNumber: options.sequence,
+      hardwareClass: options.class,
+      guard,
+      signers: keys.map(({ signer }) => signer),
+    }),
+  );
+  need(writeFileAtomic(options.out, [bytes]));
+  const development = keys.some((key) => key.development);
+  const identity = { ...identityOf(bundle), development };
+  if (options.json === true) sayJson({ out: options.out, sizeBytes: bytes.length, ...identity });
+  else {
+    const { name, version, manifestSha256, detection } = identity;
+    say(`${styled('green', 'wrote')} ${options.out}: ${name} ${version}, ${bytes.length} bytes`);
+    say(`  manifest ${manifestSha256}, ${detection} detection`);
+    say(`  safe output: ${bundle.meta.safeOutput ? 'declared' : 'none declared: withhold'}`);
+  }
+  if (development) {
+    note(styled('yellow', 'signed with DEVELOPMENT keys: not for production', process.stderr));
+  }
+}

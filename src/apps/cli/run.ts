@@ -1,0 +1,144 @@
+/** `edgeward run`: the main program of a device. It guards what arrives until it is told to stop. */
+import { need } from '../../core/base/fault.ts';
+import type { InputSchema } from '../../core/bundle/io-schema.ts';
+import type { EdgeEvent } from '../../core/telemetry/event.ts';
+import type { TrustProfile } from '../../core/trust/admissible.ts';
+import { loadBoardProfile } from '../../host/platform/board.ts';
+import { systemClock } from '../../host/platform/clock.ts';
+import { type Device, startDevice } from '../../host/runtime/device.ts';
+import type { UplinkOptions } from '../../host/runtime/uplink.ts';
+import { readFileBounded, readSecretFile } from '../../host/store/files.ts';
+import { refuseCli } from './faults.ts';
+import { folderFrames, lineFrames, type NamedFrame } from './frame-feed.ts';
+import { thisBoard } from './infer.ts';
+import { judgementJson, judgementLine } from './judgement-line.ts';
+import { note, say, sayJson, styled } from './terminal.ts';
+
+const PEM_BYTES_MAX = 256 * 1024;
+const PASSWORD_BYTES_MAX = 1024;
+
+export interface RunOptions {
+  readonly root: string;
+  readonly state: string;
+  readonly input?: string;
+  readonly once?: boolean;
+  readonly mqtt?: string;
+  readonly ca?: string;
+  readonly cert?: string;
+  readonly certKey?: string;
+  readonly username?: string;
+  readonly passwordFile?: string;
+  readonly group: string;
+  readonly device?: string;
+  readonly board?: string;
+  readonly class?: string;
+  readonly profile?: TrustProfile;
+  readonly json?: boolean;
+}
+
+/** Refuses only what leaves nothing to promise; a refused bundle runs on in SAFE. */
+export async function run(file: string | undefined, options: RunOptions): Promise<void> {
+  const stopped = new AbortController();
+  const stop = (): void => stopped.abort();
+  process.on('SIGINT', stop);
+  process.on('SIGTERM', stop);
+  const device = need(
+    await startDevice({
+      stateFolder: options.state,
+      rootPath: options.root,
+      bundlePath: file,
+      profile: options.profile ?? 'development',
+      board: need(await loadBoardProfile(options.board ?? thisBoard())),
+      hardwareClass: options.class,
+      group: options.group,
+      deviceName: options.device,
+      uplink: uplinkOf(options),
+      clock: systemClock,
+      onEvent: (event) => showEvent(event, options.json === true),
+      log: note,
+    }),
+  );
+  introduce(device);
+  try {
+    for await (const arrived of feed(device, options, stopped.signal)) {
+      const judgement = await device.infer(arrived.frame);
+      if (options.json === true)
+        sayJson({ name: arrived.name, ...judgementJson(judgement.frame, judgement) });
+      else say(judgementLine(arrived.name, judgement));
+    }
+  } finally {
+    await device.stop();
+    process.off('SIGINT', stop);
+    process.off('SIGTERM', stop);
+  }
+}
+
+function feed(
+  device: Device,
+  { input, once }: RunOptions,
+  signal: AbortSignal,
+): AsyncIterable<NamedFrame> {
+  // Without a model there is no schema to read against: frames are still answered, with SAFE.
+  const ports: readonly InputSchema[] = device.bundle?.meta.io.inputs ?? [];
+  if (input === '-') return lineFrames(process.stdin, ports, signal);
+  if (input !== undefined) return folderFrames(input, ports, once === true, signal);
+  if (once === true) throw refuseCli('cli.option', '--once needs --input with a folder');
+  return untilStopped(signal);
+}
+
+async function* untilStopped(signal: AbortSignal): AsyncGenerator<NamedFrame> {
+  if (signal.aborted) return;
+  // A timer keeps the process alive; reporting goes on beside it.
+  const timer = setInterval(() => {}, 60_000);
+  await new Promise((resolve) => signal.addEventListener('abort', resolve, { once: true }));
+  clearInterval(timer);
+}
+
+function introduce(device: Device): void {
+  const { bundle, refusal } = device;
+  note(`device ${device.name}, boot ${device.epoch}, mode ${device.mode}`);
+  if (bundle !== undefined) {
+    const { name, version, detection } = bundle.meta;
+    note(`guarding ${name} ${version} (${detection})`);
+    if (bundle.development) {
+      note(styled('yellow', 'signed with DEVELOPMENT keys: not for production', process.stderr));
+    }
+  }
+  if (refusal !== undefined) {
+    note(`${styled('red', 'no model runs:', process.stderr)} ${refusal.code}: ${refusal.message}`);
+    note(`  ${refusal.next}`);
+  }
+}
+
+function showEvent(event: EdgeEvent, json: boolean): void {
+  if (json || event.type.endsWith('.finding') || event.type === 'anomaly.novelty') return;
+  const { type, ...members } = event;
+  note(`${type} ${JSON.stringify(members, (_, v) => (v instanceof Uint8Array ? undefined : v))}`);
+}
+
+function uplinkOf(options: RunOptions): UplinkOptions | undefined {
+  const { mqtt, ca, cert, certKey, username, passwordFile } = options;
+  if (mqtt === undefined) {
+    if (ca ?? cert ?? certKey ?? username ?? passwordFile) {
+      throw refuseCli('cli.option', 'the broker options need --mqtt URL');
+    }
+    return undefined;
+  }
+  const tls = {
+    ...(ca === undefined ? {} : { ca: text(need(readFileBounded(ca, PEM_BYTES_MAX))) }),
+    ...(cert === undefined ? {} : { cert: text(need(readFileBounded(cert, PEM_BYTES_MAX))) }),
+    ...(certKey === undefined ? {} : { key: text(need(readSecretFile(certKey, PEM_BYTES_MAX))) }),
+  };
+  return {
+    url: mqtt,
+    ...(username === undefined ? {} : { username }),
+    ...(passwordFile === undefined
+      ? {}
+      : { password: text(need(readSecretFile(passwordFile, PASSWORD_BYTES_MAX))).trimEnd() }),
+    ...(Object.keys(tls).length === 0 ? {} : { tls }),
+  };
+}
+
+function text(bytes: Uint8Array): string {
+  return new TextDecoder().decode(bytes);
+}

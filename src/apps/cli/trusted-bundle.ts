@@ -1,0 +1,66 @@
+/** What `verify` and `infer` share: a bundle, the root it is held against, and how it is called. */
+import { toHex } from '../../core/base/bytes.ts';
+import { need } from '../../core/base/fault.ts';
+import type { FileRole } from '../../core/bundle/metadata.ts';
+import { cryptoSelfTest } from '../../core/crypto/self-test.ts';
+import type { TrustProfile } from '../../core/trust/admissible.ts';
+import { EMPTY_FLOOR } from '../../core/trust/floor.ts';
+import { type VerifiedBundle, verifyBundle } from '../../core/trust/verify.ts';
+import { systemClock } from '../../host/platform/clock.ts';
+import { readRoot, trustContext } from '../../host/runtime/trust-state.ts';
+import { openBundleFile } from '../../host/store/bundle-file.ts';
+import { note, progress, styled } from './terminal.ts';
+
+export interface TrustOptions {
+  readonly root: string;
+  readonly floor?: number;
+  readonly class?: string;
+  readonly profile?: TrustProfile;
+  readonly json?: boolean;
+}
+
+/** Refuses with whatever `verifyBundle` finds. A floor counts for the model in the file. */
+export function openTrusted(
+  path: string,
+  options: TrustOptions,
+  keep: readonly FileRole[],
+): VerifiedBundle {
+  need(cryptoSelfTest());
+  const root = need(readRoot(options.root));
+  const { floor, profile = 'development' } = options;
+  const source = need(openBundleFile(path));
+  const bar = progress('verifying', source.sizeBytes);
+  try {
+    const context = {
+      ...trustContext(root, EMPTY_FLOOR, profile, options.class, systemClock),
+      ...(floor === undefined ? {} : { securityVersionMin: floor }),
+    };
+    const onBytes = (count: number): void => bar.advance(count);
+    return need(verifyBundle(source, 'install', context, { keep, onBytes }));
+  } finally {
+    bar.done();
+    source.close();
+  }
+}
+
+/** Development keys are accepted outside production, and it is said. */
+export function warnDevelopment(bundle: VerifiedBundle): void {
+  if (!bundle.development) return;
+  note(styled('yellow', 'signed with DEVELOPMENT keys: not for production', process.stderr));
+}
+
+/** What names a verified bundle, for people and programs. */
+export function identityOf(bundle: VerifiedBundle) {
+  const { meta } = bundle;
+  return {
+    name: meta.name,
+    version: meta.version,
+    securityVersion: meta.securityVersion,
+    sequenceNumber: bundle.sequenceNumber,
+    class: meta.hardwareClass,
+    manifestSha256: toHex(bundle.manifestSha256),
+    signers: bundle.signers.map(toHex),
+    development: bundle.development,
+    detection: meta.detection,
+  };
+}

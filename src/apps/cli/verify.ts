@@ -1,0 +1,18 @@
+/** `edgeward verify`: exit 0 for a bundle that may be installed, or the fault that says why not. */
+
+import { say, sayJson, styled } from './terminal.ts';
+import { identityOf, openTrusted, type TrustOptions, warnDevelopment } from './trusted-bundle.ts';
+
+export function verify(file: string, options: TrustOptions): void {
+  const bundle = openTrusted(file, options, []);
+  const identity = identityOf(bundle);
+  if (options.json === true) {
+    sayJson({ verified: true, ...identity });
+    return;
+  }
+  const { name, version, securityVersion, manifestSha256, signers } = identity;
+  say(`${styled('green', 'verified')} ${name} ${version}, security version ${securityVersion}`);
+  say(`  manifest ${manifestSha256}`);
+  for (const signer of signers) say(`  signed by ${signer}`);
+  warnDevelopment(bundle);
+}

@@ -1,0 +1,15 @@
+/** The closed fault codes of the maker's tools. */
+import { type FaultTable, type Refusal, refusing } from '../../core/base/fault.ts';
+
+export type MakerFaultCode = 'maker.input' | 'maker.output' | 'maker.labels';
+
+export const MAKER_FAULTS: FaultTable<MakerFaultCode> = {
+  'maker.input':
+    'Give one array for every input of the model, as NAME=FILE.npy where it has several.',
+  'maker.output':
+    'Name the output with the raw class scores (--scores) and the one with the features (--features).',
+  'maker.labels': 'Give labels as one axis of whole numbers, one per fit row.',
+};
+
+export const refuseMaker: (code: MakerFaultCode, message: string) => Refusal =
+  refusing(MAKER_FAULTS);

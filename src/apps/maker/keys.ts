@@ -1,0 +1,52 @@
+/** The maker's key files: made once, never overwritten, refused when others can read them. */
+import { dirname } from 'node:path';
+import { toHex, utf8 } from '../../core/base/bytes.ts';
+import { attempt, need, type Result } from '../../core/base/fault.ts';
+import { KEY_FILE_BYTES_MAX } from '../../core/base/limits.ts';
+import { signerFromSeed } from '../../core/crypto/ed25519.ts';
+import {
+  type PrivateKeyFile,
+  type PublicKeyFile,
+  readPrivateKey,
+  readPublicKey,
+  writeKeyPair,
+} from '../../core/crypto/pem.ts';
+import { newKeySeed } from '../../host/platform/identity.ts';
+import {
+  makeFolder,
+  readFileBounded,
+  readSecretFile,
+  writeFileAtomic,
+} from '../../host/store/files.ts';
+
+export interface KeyPaths {
+  readonly key: string;
+  readonly pub: string;
+  /** Hexadecimal, RFC 9679. */
+  readonly thumbprint: string;
+}
+
+/** Writes NAME.key (mode 0600) and NAME.pub. Faults: `store.exists`, `store.write`. */
+export function makeKey(name: string, development: boolean): Result<KeyPaths> {
+  return attempt(() => {
+    const seed = newKeySeed();
+    const text = writeKeyPair(seed, development);
+    const thumbprint = toHex(signerFromSeed(seed).thumbprint);
+    seed.fill(0);
+    const paths = { key: `${name}.key`, pub: `${name}.pub`, thumbprint };
+    need(makeFolder(dirname(name)));
+    need(writeFileAtomic(paths.key, [utf8(text.key)], { secret: true, fresh: true }));
+    need(writeFileAtomic(paths.pub, [utf8(text.pub)], { fresh: true }));
+    return paths;
+  });
+}
+
+/** Faults: `store.loose-mode` where others may read it, `store.*`, `key.*`. */
+export function openPrivateKey(path: string): Result<PrivateKeyFile> {
+  return attempt(() => need(readPrivateKey(need(readSecretFile(path, KEY_FILE_BYTES_MAX)))));
+}
+
+/** Faults: `store.*`, `key.*`. */
+export function openPublicKey(path: string): Result<PublicKeyFile> {
+  return attempt(() => need(readPublicKey(need(readFileBounded(path, KEY_FILE_BYTES_MAX)))));
+}
