@@ -123,15 +123,25 @@ function noticeOf(folder: string): string {
     .map((file) => readFileSync(join(root, folder, file), 'utf8').trim());
   const head = `${'-'.repeat(80)}\n${name} ${version} (${license})\n\n`;
   if (licences.length > 0) return `${head}${licences.join('\n\n')}\n`;
-  return `${head}${statedLicence(String(name), String(license), author)}\n`;
+  return `${head}${statedLicence(folder, String(name), String(license), author)}\n`;
 }
 
 /** For packages that name their licence and do not carry its text. */
-function statedLicence(name: string, license: string, author: unknown): string {
+function statedLicence(folder: string, name: string, license: string, author: unknown): string {
+  if (name === '@bufbuild/protobuf') return protobufLicence(folder);
   if (license !== 'MIT') throw new Error(`${name} is ${license} and carries no licence text`);
   const holder = name.startsWith('onnxruntime-') ? 'Microsoft Corporation' : holderOf(name, author);
   const third = name === 'onnxruntime-web' ? ORT_THIRD_PARTIES : '';
   return `Copyright (c) ${holder}\n\n${MIT}${third}`;
+}
+
+/** Apache-2.0 like Edgeward itself, with one file of Google's, whose terms stand at its head. */
+function protobufLicence(folder: string): string {
+  const varint = readFileSync(join(root, folder, 'dist/esm/wire/varint.js'), 'utf8');
+  const terms = /^(?:\/\/.*\n)+/.exec(varint)?.[0].replaceAll(/^\/\/ ?/gm, '');
+  if (terms === undefined) throw new Error('varint.js does not start with its licence');
+  const own = 'Copyright Buf Technologies, Inc., under the Apache License 2.0: see LICENSE.';
+  return `${own}\n\nPart of it:\n\n${terms.trim()}`;
 }
 
 function holderOf(name: string, author: unknown): string {

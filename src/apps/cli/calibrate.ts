@@ -49,8 +49,10 @@ export async function calibrate(options: CalibrateOptions): Promise<void> {
     );
     need(writeFileAtomic(options.out, [encodeGuardPolicy(policy)]));
     bar?.done();
+    bar = undefined;
     report(policy, options);
   } finally {
+    bar?.done();
     await maker.engine.close();
   }
 }

@@ -7,6 +7,8 @@ export const EXIT_INTERNAL = 1;
 export const EXIT_USAGE = 2;
 /** The demo saw something else than it expects. */
 export const EXIT_DEMO = 3;
+/** Nobody reads the output any more (`| head`): 128 + SIGPIPE, as other programs have it. */
+export const EXIT_READER_GONE = 141;
 
 /** The family is the first word of a fault code. */
 export const EXIT_CODES: Readonly<Record<string, number>> = {

@@ -1,6 +1,6 @@
 /** `edgeward infer`: the guard on recorded inputs, one verdict per row, as a device would judge them. */
 import { need } from '../../core/base/fault.ts';
-import { loadBoardProfile } from '../../host/platform/board.ts';
+import { loadBoardProfile, thisBoard } from '../../host/platform/board.ts';
 import { systemClock } from '../../host/platform/clock.ts';
 import { GuardedSession } from '../../host/runtime/guarded-session.ts';
 import { openModel } from '../../host/runtime/loaded-model.ts';
@@ -35,9 +35,4 @@ export async function infer(file: string, options: InferOptions): Promise<void> 
     const counts = Object.entries(session.verdicts).filter(([, count]) => count > 0);
     note(`${frames.count} rows: ${counts.map(([v, n]) => `${n} ${v}`).join(', ')}`);
   }
-}
-
-/** The generic profile of this machine's architecture. */
-export function thisBoard(): string {
-  return process.arch === 'arm64' ? 'generic-arm64' : 'generic-x64';
 }

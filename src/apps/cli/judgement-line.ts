@@ -14,7 +14,7 @@ const STYLES = {
 } as const;
 
 /** The form that `edgeward infer --json` documents. */
-export function judgementJson(row: number, judgement: FrameJudgement) {
+export function judgementJson(row: number, judgement: FrameJudgement): Record<string, unknown> {
   const { verdict, source, outputs, novelty, reasons, mode } = judgement;
   return {
     row,

@@ -3,12 +3,12 @@
 import { Command, CommanderError, InvalidArgumentError } from 'commander';
 import { Refusal } from '../../core/base/fault.ts';
 import { EDGEWARD_VERSION } from '../../host/runtime/version.ts';
-import { EXIT_CODES, EXIT_INTERNAL, EXIT_USAGE } from './exit-codes.ts';
+import { EXIT_CODES, EXIT_INTERNAL, EXIT_READER_GONE, EXIT_USAGE } from './exit-codes.ts';
 import { fail, note } from './terminal.ts';
 
 const FOOTER = `
 Exit codes: 0 success, ${EXIT_INTERNAL} a defect of Edgeward, ${EXIT_USAGE} wrong usage, 3 the demo saw something
-unexpected, and one per family of fault:
+unexpected, ${EXIT_READER_GONE} nobody reads the output any more, and one per family of fault:
 ${exitCodeTable()}`;
 
 const program = new Command('edgeward')
@@ -176,6 +176,14 @@ function exitCodeTable(): string {
 }
 
 async function main(): Promise<void> {
+  process.stdout.on('error', (thrown) => {
+    if (!isReaderGone(thrown)) throw thrown;
+    process.exit(EXIT_READER_GONE);
+  });
+  // A device goes on guarding when nobody reads its log.
+  process.stderr.on('error', (thrown) => {
+    if (!isReaderGone(thrown)) throw thrown;
+  });
   try {
     await program.parseAsync();
   } catch (thrown) {
@@ -183,6 +191,10 @@ async function main(): Promise<void> {
     else if (thrown instanceof Refusal) fail(thrown.fault);
     else reportDefect(thrown);
   }
+}
+
+function isReaderGone(thrown: Error): boolean {
+  return 'code' in thrown && thrown.code === 'EPIPE';
 }
 
 function reportDefect(thrown: unknown): void {

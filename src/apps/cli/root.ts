@@ -90,6 +90,9 @@ function listed(names: readonly string[]): string {
 
 function dateS(text: string): number {
   const ms = /^\d{4}-\d{2}-\d{2}$/.test(text) ? Date.parse(text) : Number.NaN;
-  if (Number.isNaN(ms)) throw refuseCli('cli.option', `--expires ${text} is not YYYY-MM-DD`);
+  // Some days that do not exist, such as 02-31, are read as days of the next month.
+  if (Number.isNaN(ms) || new Date(ms).toISOString().slice(0, 10) !== text) {
+    throw refuseCli('cli.option', `--expires ${text} is no date such as 2029-12-31`);
+  }
   return ms / 1000;
 }

@@ -3,14 +3,13 @@ import { need } from '../../core/base/fault.ts';
 import type { InputSchema } from '../../core/bundle/io-schema.ts';
 import type { EdgeEvent } from '../../core/telemetry/event.ts';
 import type { TrustProfile } from '../../core/trust/admissible.ts';
-import { loadBoardProfile } from '../../host/platform/board.ts';
+import { loadBoardProfile, thisBoard } from '../../host/platform/board.ts';
 import { systemClock } from '../../host/platform/clock.ts';
 import { type Device, startDevice } from '../../host/runtime/device.ts';
 import type { UplinkOptions } from '../../host/runtime/uplink.ts';
 import { readFileBounded, readSecretFile } from '../../host/store/files.ts';
 import { refuseCli } from './faults.ts';
 import { folderFrames, lineFrames, type NamedFrame } from './frame-feed.ts';
-import { thisBoard } from './infer.ts';
 import { judgementJson, judgementLine } from './judgement-line.ts';
 import { note, say, sayJson, styled } from './terminal.ts';
 

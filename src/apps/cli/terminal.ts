@@ -25,6 +25,14 @@ export function styled(
   return `\u001b[${on}m${text}\u001b[${off}m`;
 }
 
+// Everything that moves a cursor, ends a line or turns the direction of the text around it.
+const UNPRINTABLE = /[\p{Cc}\u200e\u200f\u2028-\u202e\u2066-\u2069]/gu;
+
+/** Text that nobody vouches for (unsigned metadata, names of files), with no power over a terminal. */
+export function plain(text: string): string {
+  return text.replace(UNPRINTABLE, (c) => `\\u${c.charCodeAt(0).toString(16).padStart(4, '0')}`);
+}
+
 export function say(line: string): void {
   process.stdout.write(`${line}\n`);
 }
@@ -36,7 +44,8 @@ export function note(line: string): void {
 
 /** One JSON document a line; what JSON cannot say (NaN, infinities) becomes null. */
 export function sayJson(value: unknown): void {
-  say(JSON.stringify(value));
+  // The same escapes in JSON: it parses to the same value.
+  say(plain(JSON.stringify(value)));
 }
 
 /** Tells the fault on stderr and sets the exit code of its family. */

@@ -1,7 +1,7 @@
 /** What `verify` and `infer` share: a bundle, the root it is held against, and how it is called. */
 import { toHex } from '../../core/base/bytes.ts';
 import { need } from '../../core/base/fault.ts';
-import type { FileRole } from '../../core/bundle/metadata.ts';
+import type { Detection, FileRole } from '../../core/bundle/metadata.ts';
 import { cryptoSelfTest } from '../../core/crypto/self-test.ts';
 import type { TrustProfile } from '../../core/trust/admissible.ts';
 import { EMPTY_FLOOR } from '../../core/trust/floor.ts';
@@ -49,8 +49,20 @@ export function warnDevelopment(bundle: VerifiedBundle): void {
   note(styled('yellow', 'signed with DEVELOPMENT keys: not for production', process.stderr));
 }
 
-/** What names a verified bundle, for people and programs. */
-export function identityOf(bundle: VerifiedBundle) {
+/** What names a verified bundle, for people and programs; digests in hexadecimal. */
+export interface BundleIdentity {
+  readonly name: string;
+  readonly version: string;
+  readonly securityVersion: number;
+  readonly sequenceNumber: number;
+  readonly class: string;
+  readonly manifestSha256: string;
+  readonly signers: readonly string[];
+  readonly development: boolean;
+  readonly detection: Detection;
+}
+
+export function identityOf(bundle: VerifiedBundle): BundleIdentity {
   const { meta } = bundle;
   return {
     name: meta.name,

@@ -126,10 +126,14 @@ function headOf(
 }
 
 function labelsOf({ dtype, data, dims }: Tensor): Int32Array {
-  if (dims.length !== 1 || dtype === 'string' || !ArrayBuffer.isView(data)) {
-    throw refuseMaker('maker.labels', `the labels have the shape [${dims.join(', ')}]`);
+  if (dims.length !== 1 || !/^u?int/.test(dtype)) {
+    throw refuseMaker('maker.labels', `the labels are ${dtype} of shape [${dims.join(', ')}]`);
   }
-  return Int32Array.from(data as ArrayLike<number | bigint>, Number);
+  const labels = Array.from(data as ArrayLike<number | bigint>, Number);
+  const narrow = Int32Array.from(labels);
+  const at = labels.findIndex((label, row) => label !== narrow[row]);
+  if (at >= 0) throw refuseMaker('maker.labels', `the label of row ${at} is ${labels[at]}`);
+  return narrow;
 }
 
 function floats(tensor: Tensor | undefined, name: string): Float32Array {

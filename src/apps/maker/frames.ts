@@ -24,7 +24,7 @@ export function openFrames(args: readonly string[], ports: readonly Port[]): Fra
   const tensors = new Map<string, Tensor>();
   for (const arg of args) {
     const { name, path } = splitArgument(arg, ports);
-    if (tensors.has(name)) throw refuseMaker('maker.input', `the input ${name} is given twice`);
+    if (tensors.has(name)) throw refuseMaker('maker.input', `the input "${name}" is given twice`);
     tensors.set(name, need(decodeNpy(need(readFileBounded(path, NPY_FILE_BYTES_MAX)))));
   }
   return framesOf(tensors, ports);
@@ -34,7 +34,7 @@ export function openFrames(args: readonly string[], ports: readonly Port[]): Fra
 export function framesOf(tensors: NamedTensors, ports: readonly Port[]): Frames {
   const columns = ports.map((port) => {
     const tensor = tensors.get(port.name);
-    if (tensor === undefined) throw refuseMaker('maker.input', `the input ${port.name} is missing`);
+    if (tensor === undefined) throw refuseMaker('maker.input', `the input "${port.name}" is missing`);
     return { port, ...rowsOf(tensor, port) };
   });
   const counts = new Set(columns.map(({ count }) => count));
@@ -81,7 +81,7 @@ function rowsOf(
   }
   throw refuseMaker(
     'maker.input',
-    `${port.name} takes rank ${port.dims.length}, the file has [${dims.join(', ')}]`,
+    `"${port.name}" takes ${port.dims.length} axes, the file has [${dims.join(', ')}]`,
   );
 }
 

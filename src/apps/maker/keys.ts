@@ -16,6 +16,7 @@ import {
   makeFolder,
   readFileBounded,
   readSecretFile,
+  removeFile,
   writeFileAtomic,
 } from '../../host/store/files.ts';
 
@@ -36,7 +37,10 @@ export function makeKey(name: string, development: boolean): Result<KeyPaths> {
     const paths = { key: `${name}.key`, pub: `${name}.pub`, thumbprint };
     need(makeFolder(dirname(name)));
     need(writeFileAtomic(paths.key, [utf8(text.key)], { secret: true, fresh: true }));
-    need(writeFileAtomic(paths.pub, [utf8(text.pub)], { fresh: true }));
+    const published = writeFileAtomic(paths.pub, [utf8(text.pub)], { fresh: true });
+    // Half a pair would stand in the way of the next attempt under this name.
+    if (!published.ok) need(removeFile(paths.key));
+    need(published);
     return paths;
   });
 }

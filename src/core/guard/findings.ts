@@ -7,7 +7,31 @@
 export type Check = 'contract' | 'sensor' | 'novelty' | 'output' | 'inference' | 'mode';
 
 /** Closed, and API: a code is never reworded. Its first word is its check. */
-export type FindingCode = keyof typeof MEANINGS;
+export type FindingCode =
+  | 'contract.not-tensors'
+  | 'contract.missing-input'
+  | 'contract.unknown-input'
+  | 'contract.dtype'
+  | 'contract.shape'
+  | 'contract.batch'
+  | 'contract.size'
+  | 'contract.payload'
+  | 'contract.not-finite'
+  | 'contract.range'
+  | 'sensor.frozen'
+  | 'novelty.out-of-distribution'
+  | 'novelty.not-scored'
+  | 'output.missing'
+  | 'output.unknown'
+  | 'output.dtype'
+  | 'output.shape'
+  | 'output.labels'
+  | 'output.not-finite'
+  | 'output.range'
+  | 'output.probabilities'
+  | 'inference.failed-deadline'
+  | 'inference.failed'
+  | 'mode.withholding';
 
 export interface Finding {
   readonly code: FindingCode;
@@ -29,7 +53,8 @@ export interface Measured {
   readonly p?: number | undefined;
 }
 
-const MEANINGS = {
+/** Every code with its meaning in one sentence, for documents and reports. */
+export const FINDINGS: Readonly<Record<FindingCode, string>> = {
   'contract.not-tensors': 'The frame was no set of named tensors at all.',
   'contract.missing-input': 'The model has an input that the frame does not give.',
   'contract.unknown-input': 'The frame gives inputs that the model does not have.',
@@ -54,10 +79,7 @@ const MEANINGS = {
   'inference.failed-deadline': 'The inference did not end within its deadline.',
   'inference.failed': 'The inference gave no outputs.',
   'mode.withholding': 'The mode of the device does not release model outputs.',
-} as const satisfies Readonly<Record<`${Check}.${string}`, string>>;
-
-/** Every code with its meaning in one sentence, for documents and reports. */
-export const FINDINGS: Readonly<Record<FindingCode, string>> = MEANINGS;
+};
 
 export function checkOf(code: FindingCode): Check {
   return code.slice(0, code.indexOf('.')) as Check;

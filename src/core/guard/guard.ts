@@ -181,13 +181,17 @@ function checkNovelty(
   const { score, p, threshold, alarm } = scoreNovelty(policy.novelty, kernels, logits, row);
   if (!alarm) return { novelty: { score, p }, findings: [] };
   const found = Number.isFinite(score)
-    ? finding('novelty.out-of-distribution', `the score ${score} is below ${threshold}`, {
+    ? finding('novelty.out-of-distribution', unlike(score, threshold), {
         value: score,
         threshold,
         p,
       })
     : finding('novelty.not-scored', 'the outputs give no finite score', { threshold, p });
   return { novelty: { score, p }, findings: [found] };
+}
+
+function unlike(score: number, threshold: number): string {
+  return `the score ${score.toPrecision(4)} is below ${threshold.toPrecision(4)}`;
 }
 
 function rowOf(outputs: NamedTensors, name: string): Float32Array | undefined {

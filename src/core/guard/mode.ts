@@ -96,7 +96,7 @@ const MAY = {
 } as const satisfies Record<Mode, { infer: boolean; release: boolean; selfTest: boolean }>;
 
 /** `BEFORE` is the mode that was remembered when PAUSED began. */
-export const MODES = {
+export const MODES: Readonly<Record<Mode, Readonly<Record<Cause, Mode | 'BEFORE'>>>> = {
   NOMINAL: {
     'boot-verified': 'NOMINAL',
     'bundle-refused-at-boot': 'SAFE',
@@ -219,7 +219,7 @@ export const MODES = {
     'signature-refused': 'PAUSED',
     'reporting-failed': 'PAUSED',
   },
-} as const satisfies Record<Mode, Record<Cause, Mode | 'BEFORE'>>;
+};
 
 function settled(mode: Mode): ModeState {
   return { mode, before: mode };

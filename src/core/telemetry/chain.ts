@@ -63,7 +63,10 @@ export function followChain(state: ChainState, link: ChainInput): ChainStep {
     (seen) => seen.epoch === link.epoch && seen.sequence === link.sequence,
   );
   if (known !== undefined) {
-    return stay(state, equalBytes(known.hash, link.hash) ? 'duplicate' : 'fork');
+    if (!equalBytes(known.hash, link.hash)) return stay(state, 'fork');
+    // A retained message comes again with every subscription; an event of an earlier boot never.
+    const stale = link.type === 'event' && link.epoch < newest.epoch;
+    return stay(state, stale ? 'replay' : 'duplicate');
   }
   if (link.epoch > newest.epoch) return forward(state, link, 'new-epoch', link.sequence);
   if (link.epoch < newest.epoch) {

@@ -3,12 +3,12 @@ import { attempt, type Result } from '../base/fault.ts';
 import { refuseTelemetry } from './faults.ts';
 
 /** Kinds whose payload is a signed envelope. */
-export const SIGNED_KINDS = ['birth', 'health', 'event'] as const;
-export type SignedKind = (typeof SIGNED_KINDS)[number];
+export type SignedKind = 'birth' | 'health' | 'event';
+export const SIGNED_KINDS: readonly SignedKind[] = ['birth', 'health', 'event'];
 
 /** `status` and the JSON mirror are hints for people: nothing may be decided on them. */
-export const TOPIC_KINDS = ['status', ...SIGNED_KINDS, 'json/health'] as const;
-export type TopicKind = (typeof TOPIC_KINDS)[number];
+export type TopicKind = 'status' | SignedKind | 'json/health';
+export const TOPIC_KINDS: readonly TopicKind[] = ['status', ...SIGNED_KINDS, 'json/health'];
 
 export interface TopicAddress {
   /** `[A-Za-z0-9_-]{1,64}`, as the device; a dot would close a NATS MQTT connection. */

@@ -4,6 +4,7 @@
  */
 import { toHex } from '../base/bytes.ts';
 import { attempt, type Result } from '../base/fault.ts';
+import { FLOORS_MAX } from '../base/limits.ts';
 import type { UnixMs } from '../base/time.ts';
 import type { ModelMetadata } from '../bundle/metadata.ts';
 import { refuseTrust } from './faults.ts';
@@ -91,7 +92,8 @@ function checkFit(meta: ModelMetadata, context: TrustContext): void {
       `made for ${meta.hardwareClass}, this device is ${context.hardwareClass}`,
     );
   }
-  if (compareSemver(context.guardVersion, meta.guardVersionMin) < 0) {
+  // Here and below, what is no number is refused too: NaN is neither above nor below anything.
+  if (!(compareSemver(context.guardVersion, meta.guardVersionMin) >= 0)) {
     throw refuseTrust(
       'trust.guard-too-old',
       `needs Edgeward ${meta.guardVersionMin}, this is ${context.guardVersion}`,
@@ -99,7 +101,7 @@ function checkFit(meta: ModelMetadata, context: TrustContext): void {
   }
   // rollback: an older root would bring back keys that were taken away.
   const rootVersionMin = Math.max(meta.rootVersionMin, context.floors.rootVersion);
-  if (context.root.version < rootVersionMin) {
+  if (!(context.root.version >= rootVersionMin)) {
     throw refuseTrust(
       'trust.root-too-old',
       `needs root version ${rootVersionMin}, this is ${context.root.version}`,
@@ -111,13 +113,18 @@ function checkRollback(act: Act, facts: BundleFacts, context: TrustContext): voi
   const { meta } = facts;
   const floor = floorOf(context.floors, meta.hardwareClass, meta.name);
   const least = Math.max(floor?.securityVersion ?? 0, context.securityVersionMin ?? 0);
-  if (meta.securityVersion < least) {
+  if (!(meta.securityVersion >= least)) {
     throw refuseTrust(
       'rollback.security-version',
       `security version ${meta.securityVersion}, the floor is ${least}`,
     );
   }
-  if (act === 'install' && floor !== undefined && facts.sequenceNumber < floor.sequenceNumber) {
+  if (floor === undefined) {
+    // rollback: a floor that has no place in the record could never be raised.
+    if (context.floors.floors.length < FLOORS_MAX) return;
+    throw refuseTrust('rollback.floors-full', `the record holds ${FLOORS_MAX} models already`);
+  }
+  if (act === 'install' && !(facts.sequenceNumber >= floor.sequenceNumber)) {
     throw refuseTrust(
       'rollback.sequence',
       `sequence ${facts.sequenceNumber}, ${floor.sequenceNumber} is confirmed`,
@@ -128,10 +135,10 @@ function checkRollback(act: Act, facts: BundleFacts, context: TrustContext): voi
 function checkExpiry(meta: ModelMetadata, context: TrustContext): void {
   // Time never goes back behind what was seen: a clock set to 1970 must not revive an old bundle.
   const nowS = Math.max(context.nowMs, context.floors.clockFloorMs) / 1000;
-  if (context.root.expiresS !== undefined && nowS > context.root.expiresS) {
+  if (context.root.expiresS !== undefined && !(nowS <= context.root.expiresS)) {
     throw refuseTrust('root.expired', 'the root does not allow new installs any more');
   }
-  if (meta.installExpiryS !== undefined && nowS > meta.installExpiryS) {
+  if (meta.installExpiryS !== undefined && !(nowS <= meta.installExpiryS)) {
     throw refuseTrust('trust.expired', 'the bundle does not allow new installs any more');
   }
 }

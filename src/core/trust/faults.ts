@@ -16,6 +16,7 @@ export type TrustFaultCode =
   | 'trust.root-too-old'
   | 'rollback.security-version'
   | 'rollback.sequence'
+  | 'rollback.floors-full'
   | 'floor.malformed'
   | 'floor.mac';
 
@@ -37,6 +38,8 @@ export const TRUST_FAULTS: FaultTable<TrustFaultCode> = {
   'rollback.security-version':
     'The bundle is older than what this device has confirmed: install a release with a higher security version.',
   'rollback.sequence': 'A newer release is installed: install one with a higher sequence number.',
+  'rollback.floors-full':
+    'This device has confirmed as many models as its record can hold: enrol it anew for other models.',
   'floor.malformed': 'The rollback record is damaged: restore it from the second copy or re-enrol.',
   'floor.mac': 'The rollback record was not written by this device: treat it as tampering.',
 };

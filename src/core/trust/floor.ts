@@ -18,9 +18,6 @@ import { refuseTrust } from './faults.ts';
 
 const FLOOR_PROFILE = 'edgeward-floor/1';
 
-/** Where the floor lives: a file pair now; `none` is declared volatile state. */
-export type FloorTier = 'T0' | 'none';
-
 export interface Floor {
   readonly hardwareClass: string;
   readonly model: string;
@@ -101,18 +98,24 @@ function readRecord(value: CborValue): FloorRecord {
   if (fields.text('profile') !== FLOOR_PROFILE) {
     throw refuseTrust('floor.malformed', 'the record has another profile');
   }
-  const safeOutput = fields.raw('safeOutput');
-  const safeOutputIo = fields.raw('safeOutputIo');
+  const safeOutput = fields.optional('safeOutput', (n) => mapAt(fields, n));
+  const safeOutputIo = fields.optional('safeOutputIo', (n) => mapAt(fields, n));
   const record: FloorRecord = {
     generation: fields.integer('generation'),
     floors: fields.list('floors', FLOORS_MAX).map(readFloor),
     rootVersion: fields.integer('rootVersion'),
     clockFloorMs: fields.integer('clockFloorMs'),
-    ...(safeOutput instanceof Map ? { safeOutput } : {}),
-    ...(safeOutputIo instanceof Map ? { safeOutputIo } : {}),
+    ...(safeOutput === undefined ? {} : { safeOutput }),
+    ...(safeOutputIo === undefined ? {} : { safeOutputIo }),
   };
   fields.done();
   return record;
+}
+
+function mapAt(fields: Fields, name: string | number): CborMap {
+  const value = fields.raw(name);
+  if (value instanceof Map) return value;
+  throw refuseTrust('floor.malformed', `${fields.at(name)} is no map`);
 }
 
 function floorToCbor(floor: Floor): CborMap {

@@ -23,6 +23,8 @@ const ROOT_PROFILE = 'edgeward-root/1';
 const ROOT_TYP = 'application/edgeward-root+cbor';
 const ROLE_NAMES: readonly RoleName[] = ['root', 'release'];
 const PATTERNS_MAX = 64;
+/** The end of the year 9999: in milliseconds still a whole number that a floor record can hold. */
+const TIME_S_MAX = 253_402_300_799;
 
 export type RoleName = 'root' | 'release';
 
@@ -149,13 +151,13 @@ function readPayload(payload: Uint8Array): RootSet {
   const fields = new Fields('', map);
   const profile = fields.text('profile');
   if (profile !== ROOT_PROFILE) throw refuseTrust('root.malformed', `the profile is ${profile}`);
-  const expiresS = fields.optional('expires', (n) => fields.integer(n));
+  const expiresS = fields.optional('expires', (n) => fields.integer(n, 0, TIME_S_MAX));
   const roles = fields.map('roles');
   const scope = fields.map('scope');
   const root: RootSet = {
     version: fields.integer('version', 1),
     production: fields.boolean('production'),
-    issuedS: fields.integer('issued'),
+    issuedS: fields.integer('issued', 0, TIME_S_MAX),
     ...(expiresS === undefined ? {} : { expiresS }),
     roles: { root: readRole(roles.map('root')), release: readRole(roles.map('release')) },
     scope: { modelPrefixes: texts(scope, 'models'), classes: texts(scope, 'classes') },
@@ -175,7 +177,8 @@ function readRole(fields: Fields): Role {
     key.done();
     return read;
   });
-  const threshold = fields.integer('threshold', 1, ROOT_KEYS_MAX);
+  // More signatures than a file can carry would shut out every bundle, or every later root.
+  const threshold = fields.integer('threshold', 1, SIGNATURES_MAX);
   fields.done();
   if (threshold > keys.length) {
     throw refuseTrust('root.invalid', `${fields.path} wants ${threshold} of ${keys.length} keys`);

@@ -41,7 +41,19 @@ export interface WorkerFailure {
   readonly fatal: boolean;
 }
 
-const WORKER_FAULT_CODES = [
+export type WorkerFaultCode = Extract<
+  InferenceFaultCode,
+  | 'inference.model'
+  | 'inference.model-changed'
+  | 'inference.unsupported'
+  | 'inference.memory'
+  | 'inference.clamp'
+  | 'inference.output-limit'
+  | 'inference.run'
+  | 'inference.crashed'
+>;
+
+const WORKER_FAULT_CODES: readonly WorkerFaultCode[] = [
   'inference.model',
   'inference.model-changed',
   'inference.unsupported',
@@ -50,9 +62,7 @@ const WORKER_FAULT_CODES = [
   'inference.output-limit',
   'inference.run',
   'inference.crashed',
-] as const satisfies readonly InferenceFaultCode[];
-
-export type WorkerFaultCode = (typeof WORKER_FAULT_CODES)[number];
+];
 
 /** The reply in a message, or `undefined` where it is none; `outputs` are the session's ports. */
 export function readReply(raw: unknown, outputs: readonly EnginePort[]): WorkerReply | undefined {

@@ -62,3 +62,8 @@ function decode(path: string, text: string | undefined): Result<unknown> {
     }
   });
 }
+
+/** The name of the generic profile for this machine's architecture. */
+export function thisBoard(): string {
+  return process.arch === 'arm64' ? 'generic-arm64' : 'generic-x64';
+}

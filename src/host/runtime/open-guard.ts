@@ -1,0 +1,67 @@
+/**
+ * A guard inside somebody's own program: verify a bundle, run it, judge every frame. Without a
+ * device's state: no telemetry, no floors; `startDevice` has those.
+ */
+import { attemptAsync, need, type Result } from '../../core/base/fault.ts';
+import { cryptoSelfTest } from '../../core/crypto/self-test.ts';
+import type { TrustProfile } from '../../core/trust/admissible.ts';
+import { EMPTY_FLOOR } from '../../core/trust/floor.ts';
+import { type VerifiedBundle, verifyBundle } from '../../core/trust/verify.ts';
+import { loadBoardProfile, thisBoard } from '../platform/board.ts';
+import { systemClock } from '../platform/clock.ts';
+import { openBundleFile } from '../store/bundle-file.ts';
+import { type FrameJudgement, GuardedSession } from './guarded-session.ts';
+import { openModel } from './loaded-model.ts';
+import { readRoot, trustContext } from './trust-state.ts';
+
+export interface GuardOptions {
+  /** Path of the bundle. */
+  readonly bundle: string;
+  /** Path of the root file: the keys to trust. */
+  readonly root: string;
+  /** `production` refuses development keys; `development` by default. */
+  readonly profile?: TrustProfile;
+  /** This device's hardware class; bundles for another are refused. */
+  readonly hardwareClass?: string;
+  /** Refuses security versions below it. */
+  readonly securityVersionMin?: number;
+  /** A board profile by name or path; the generic one of this machine by default. */
+  readonly board?: string;
+}
+
+export interface OpenGuard {
+  readonly bundle: VerifiedBundle;
+  /** One frame in, one judgement out; never rejects for what is in the frame. */
+  infer(frame: unknown): Promise<FrameJudgement>;
+  /** Ends the worker. */
+  close(): Promise<void>;
+}
+
+/** Faults: those of `verifyBundle`, `openModel`, `store.*`, `platform.*`, `root.*`. */
+export function openGuardResult(options: GuardOptions): Promise<Result<OpenGuard>> {
+  return attemptAsync(async () => {
+    need(cryptoSelfTest());
+    const { profile = 'development', hardwareClass, securityVersionMin } = options;
+    const context = {
+      ...trustContext(
+        need(readRoot(options.root)),
+        EMPTY_FLOOR,
+        profile,
+        hardwareClass,
+        systemClock,
+      ),
+      ...(securityVersionMin === undefined ? {} : { securityVersionMin }),
+    };
+    const source = need(openBundleFile(options.bundle));
+    const verified = verifyBundle(source, 'boot', context, { keep: ['model', 'guard'] });
+    source.close();
+    const board = need(await loadBoardProfile(options.board ?? thisBoard()));
+    const model = need(await openModel(need(verified), board, systemClock));
+    const session = new GuardedSession({ model, clock: systemClock }, 'boot-verified');
+    return {
+      bundle: model.bundle,
+      infer: (frame) => session.infer(frame),
+      close: () => session.close(),
+    };
+  });
+}

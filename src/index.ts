@@ -1,0 +1,75 @@
+/**
+ * Edgeward's public names. Promises from here reject with an `EdgewardError`, whose `code` is the
+ * closed fault code and whose `next` says what to do.
+ */
+import type { Fault, Result } from './core/base/fault.ts';
+import { type Device, type DeviceOptions, startDevice as start } from './host/runtime/device.ts';
+import { type GuardOptions, type OpenGuard, openGuardResult } from './host/runtime/open-guard.ts';
+
+export type { Fault } from './core/base/fault.ts';
+export type { Clock, MonotonicMs, UnixMs } from './core/base/time.ts';
+export type { ModelMetadata } from './core/bundle/metadata.ts';
+export type { BoardProfile } from './core/device/profile.ts';
+export type { Source, Verdict } from './core/guard/decision.ts';
+export type { Finding, FindingCode } from './core/guard/findings.ts';
+export type { DType, NamedTensors, Tensor, TensorData } from './core/numeric/tensor.ts';
+export type { EdgeEvent } from './core/telemetry/event.ts';
+export type { TrustProfile } from './core/trust/admissible.ts';
+export type { VerifiedBundle } from './core/trust/verify.ts';
+export { loadBoardProfile } from './host/platform/board.ts';
+export { systemClock } from './host/platform/clock.ts';
+export type { Device, DeviceOptions } from './host/runtime/device.ts';
+export type { FrameJudgement } from './host/runtime/guarded-session.ts';
+export type { GuardOptions, OpenGuard } from './host/runtime/open-guard.ts';
+export type { UplinkOptions } from './host/runtime/uplink.ts';
+export { EDGEWARD_VERSION } from './host/runtime/version.ts';
+
+/** An expected failure, thrown at the edge of the package. */
+export class EdgewardError extends Error {
+  /** `family.reason`; closed, never reworded. */
+  readonly code: string;
+  /** What to do next, one sentence. */
+  readonly next: string;
+
+  constructor(fault: Fault) {
+    super(`${fault.code}: ${fault.message}`);
+    this.name = 'EdgewardError';
+    this.code = fault.code;
+    this.next = fault.next;
+  }
+}
+
+/**
+ * Verifies a bundle and opens a guard on it.
+ *
+ * Every frame is a plain object or `Map` of input name to `{ dtype, dims, data }`, one row at a
+ * time (batch 1). The judgement carries `verdict` (`release`, `flag`, `substitute`, `withhold`),
+ * `outputs` (or `undefined`), `reasons` with their codes, and `novelty` where it was judged.
+ *
+ * ```ts
+ * const guard = await openGuard({ bundle: 'model.bundle', root: 'root.cbor' });
+ * const { verdict, outputs, reasons } = await guard.infer({
+ *   input: { dtype: 'float32', dims: [1, 3, 32, 32], data: pixels },
+ * });
+ * await guard.close();
+ * ```
+ *
+ * Rejects with an `EdgewardError` when the bundle may not run. NOT promised: protection against
+ * whoever controls this process, and that every unusual input is noticed.
+ */
+export async function openGuard(options: GuardOptions): Promise<OpenGuard> {
+  return unwrap(await openGuardResult(options));
+}
+
+/**
+ * Starts a device: identity, installed bundle, rollback floors, guard and signed telemetry. A
+ * refused bundle does not reject: the device comes up in SAFE and says why in `refusal`.
+ */
+export async function startDevice(options: DeviceOptions): Promise<Device> {
+  return unwrap(await start(options));
+}
+
+function unwrap<T>(result: Result<T>): T {
+  if (result.ok) return result.value;
+  throw new EdgewardError(result.fault);
+}
