@@ -1,0 +1,53 @@
+/** Roots, contexts and floors for the tests of this room. */
+import type { UnixMs } from '../../../src/core/base/time.ts';
+import type { Signer } from '../../../src/core/crypto/ed25519.ts';
+import type { TrustContext } from '../../../src/core/trust/admissible.ts';
+import { EMPTY_FLOOR, type Floor, type FloorRecord } from '../../../src/core/trust/floor.ts';
+import { decodeRoot, type Role, type RootSet, sealRoot } from '../../../src/core/trust/root.ts';
+import { accepted } from '../base/outcome.ts';
+import { keyOf, METADATA, RELEASE } from '../bundle/specimen.ts';
+
+export const ROOT_KEY: Signer = keyOf(21);
+
+export const roleOf = (threshold: number, ...signers: readonly Signer[]): Role => ({
+  threshold,
+  keys: signers.map(({ publicKey }) => ({ publicKey, development: false })),
+});
+
+export const ROOT: Omit<RootSet, 'sha256'> = {
+  version: 3,
+  production: true,
+  issuedS: 1_700_000_000,
+  roles: { root: roleOf(1, ROOT_KEY), release: roleOf(1, RELEASE) },
+  scope: { modelPrefixes: [], classes: [] },
+};
+
+/** A root that was sealed and read back, with other members. */
+export function rootOf(
+  change: Partial<RootSet> = {},
+  signers: readonly Signer[] = [ROOT_KEY],
+): RootSet {
+  return accepted(decodeRoot(accepted(sealRoot({ ...ROOT, ...change }, signers))));
+}
+
+export const NOW = 1_750_000_000_000 as UnixMs;
+
+export const CONTEXT: TrustContext = {
+  root: rootOf(),
+  floors: EMPTY_FLOOR,
+  profile: 'production',
+  hardwareClass: METADATA.hardwareClass,
+  guardVersion: '0.1.0',
+  nowMs: NOW,
+};
+
+export const FLOOR: Floor = {
+  hardwareClass: METADATA.hardwareClass,
+  model: METADATA.name,
+  securityVersion: METADATA.securityVersion,
+  sequenceNumber: 9,
+};
+
+export function floorsOf(...floors: readonly Floor[]): FloorRecord {
+  return { ...EMPTY_FLOOR, generation: 1, floors };
+}
