@@ -1,10 +1,10 @@
 /** A bundle on disk as a byte source, and the copy of one into a state folder. */
-import { closeSync, fstatSync, fsyncSync, openSync, readSync } from 'node:fs';
+import { closeSync, fstatSync, fsyncSync, readSync } from 'node:fs';
 import { attempt, need, type Result } from '../../core/base/fault.ts';
 import { HASH_CHUNK_BYTES } from '../../core/base/limits.ts';
 import type { ByteSource } from '../../core/bundle/source.ts';
 import { errnoOf, refuseStore } from './faults.ts';
-import { openForReading, publish, removeFile, writeAll } from './files.ts';
+import { createFile, openForReading, publish, removeFile, writeAll } from './files.ts';
 
 export interface BundleFileSource extends ByteSource {
   close(): void;
@@ -41,24 +41,27 @@ export function copyBundleFile(
   accept: (copy: ByteSource) => Result<unknown>,
 ): Result<true> {
   const staging = `${path}.staging`;
-  const copied = attempt(() => {
-    copyTo(source, staging);
-    const copy = need(openBundleFile(staging));
+  return attempt(() => {
     try {
-      need(accept(copy));
+      copyTo(source, staging);
+      const copy = need(openBundleFile(staging));
+      try {
+        need(accept(copy));
+      } finally {
+        copy.close();
+      }
+      publish(staging, path);
+      return true;
     } finally {
-      copy.close();
+      // Gone already when it was published.
+      removeFile(staging);
     }
-    publish(staging, path);
-    return true as const;
   });
-  if (!copied.ok) removeFile(staging);
-  return copied;
 }
 
 function copyTo(source: ByteSource, path: string): void {
   try {
-    const fd = openSync(path, 'w', 0o644);
+    const fd = createFile(path);
     try {
       const buffer = new Uint8Array(HASH_CHUNK_BYTES);
       for (let offset = 0; offset < source.sizeBytes; ) {

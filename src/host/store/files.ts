@@ -1,9 +1,11 @@
 /** Files as Edgeward reads and writes them: bounded reads, atomic writes, secrets with tight modes. */
 import {
   closeSync,
+  constants,
   fchmodSync,
   fstatSync,
   fsyncSync,
+  lstatSync,
   mkdirSync,
   openSync,
   readSync,
@@ -12,7 +14,7 @@ import {
   writeSync,
 } from 'node:fs';
 import { dirname } from 'node:path';
-import { attempt, type Result } from '../../core/base/fault.ts';
+import { attempt, need, type Result } from '../../core/base/fault.ts';
 import { errnoOf, refuseStore } from './faults.ts';
 
 const PUBLIC_MODE = 0o644;
@@ -54,14 +56,11 @@ export function writeFileAtomic(
   options: WriteOptions = {},
 ): Result<true> {
   return attempt(() => {
+    if (options.fresh === true) refuseExisting(path);
     const temporary = `${path}.tmp`;
     try {
-      if (options.fresh === true) refuseExisting(path);
-      const mode = options.secret === true ? SECRET_MODE : PUBLIC_MODE;
-      const fd = openSync(temporary, 'w', mode);
+      const fd = createFile(temporary, options.secret === true ? SECRET_MODE : PUBLIC_MODE);
       try {
-        // An older temporary file may have had another mode.
-        fchmodSync(fd, mode);
         for (const chunk of chunks) writeAll(fd, chunk);
         fsyncSync(fd);
       } finally {
@@ -69,20 +68,36 @@ export function writeFileAtomic(
       }
       publish(temporary, path);
     } catch (thrown) {
+      removeFile(temporary);
       throw asWriteRefusal(thrown, path);
     }
     return true;
   });
 }
 
-/** Renames a finished file into place and makes the rename durable. */
+/**
+ * A new file of exactly this mode. What stood there is removed first and never opened: a link would
+ * lead a secret elsewhere, a pipe would hold us up, and who has the old file open would read along.
+ */
+export function createFile(path: string, mode: number = PUBLIC_MODE): number {
+  need(removeFile(path));
+  const fd = openSync(path, 'wx', mode);
+  fchmodSync(fd, mode);
+  return fd;
+}
+
+/** Renames a finished file into place and makes the rename durable. Refuses with `store.write`. */
 export function publish(temporary: string, path: string): void {
-  renameSync(temporary, path);
-  const folder = openSync(dirname(path), 'r');
   try {
-    fsyncSync(folder);
-  } finally {
-    closeSync(folder);
+    renameSync(temporary, path);
+    const folder = openSync(dirname(path), 'r');
+    try {
+      fsyncSync(folder);
+    } finally {
+      closeSync(folder);
+    }
+  } catch (thrown) {
+    throw asWriteRefusal(thrown, path);
   }
 }
 
@@ -124,10 +139,10 @@ export function writeAll(fd: number, bytes: Uint8Array): void {
 
 function refuseExisting(path: string): void {
   try {
-    closeSync(openSync(path, 'r'));
+    lstatSync(path);
   } catch (thrown) {
     if (errnoOf(thrown) === 'ENOENT') return;
-    throw thrown;
+    throw asWriteRefusal(thrown, path);
   }
   throw refuseStore('store.exists', `${path} exists`);
 }
@@ -141,17 +156,20 @@ function withFile<T>(path: string, use: (fd: number) => T): T {
   }
 }
 
-/** A descriptor; a folder is refused here, where its error is still clear. */
+/**
+ * A descriptor of a regular file. Folders, pipes and devices are refused: they have no size to hold
+ * against a limit, and to open a pipe that nobody writes to would block for ever.
+ */
 export function openForReading(path: string): number {
   try {
-    const fd = openSync(path, 'r');
-    if (!fstatSync(fd).isDirectory()) return fd;
+    const fd = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
+    if (fstatSync(fd).isFile()) return fd;
     closeSync(fd);
   } catch (thrown) {
     const code = errnoOf(thrown) === 'ENOENT' ? 'store.not-found' : 'store.read';
     throw refuseStore(code, `${path}: ${errnoOf(thrown)}`);
   }
-  throw refuseStore('store.read', `${path} is a folder`);
+  throw refuseStore('store.read', `${path} is no regular file`);
 }
 
 function readOpen(fd: number, path: string, bytesMax: number): Uint8Array {
