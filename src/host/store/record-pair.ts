@@ -1,6 +1,7 @@
 /**
- * A small record in two copies, `NAME.0` and `NAME.1`, written in turn and each atomically: a torn
- * or lost write costs one generation, never the record. The newest valid copy wins.
+ * A small record in two copies, `NAME.0` and `NAME.1`, written one after the other and each
+ * atomically: whenever the power fails one whole copy stands, and once a write has returned, the
+ * loss of either copy costs nothing. The newest valid copy wins.
  */
 import { attempt, need, type Result } from '../../core/base/fault.ts';
 import { refuseStore } from './faults.ts';
@@ -16,7 +17,7 @@ export interface RecordCodec<T> {
 export interface RecordPair<T> {
   /** `undefined` when neither copy exists. Faults: `store.corrupt`, `store.read`. */
   read(): Result<{ readonly record: T; readonly damagedCopies: number } | undefined>;
-  /** Replaces the older copy. Fault: `store.write`. */
+  /** Replaces the older copy, then the other one. Fault: `store.write`. */
   write(record: T): Result<true>;
 }
 
@@ -42,8 +43,12 @@ export function openRecordPair<T>(path: string, codec: RecordCodec<T>): RecordPa
     write(record) {
       return attempt(() => {
         const newest = readCopies(paths, codec).valid[0]?.path;
-        const target = newest === paths[0] ? paths[1] : paths[0];
-        return need(writeFileAtomic(target, [codec.encode(record)], { secret: true }));
+        const olderFirst = newest === paths[0] ? paths.toReversed() : paths;
+        const bytes = codec.encode(record);
+        // rollback: were the other copy left a generation behind, damage to one file would bring it
+        // back, and with it a lower floor or an epoch that was used before.
+        for (const target of olderFirst) need(writeFileAtomic(target, [bytes], { secret: true }));
+        return true;
       });
     },
   };
