@@ -1,6 +1,6 @@
 /** The device's identity: one secret made at first start, and what is derived from it. */
 import { randomBytes } from 'node:crypto';
-import { toHex, utf8 } from '../../core/base/bytes.ts';
+import { equalBytes, toHex, utf8 } from '../../core/base/bytes.ts';
 import { attempt, need, type Result } from '../../core/base/fault.ts';
 import {
   DEVICE_SECRET_BYTES,
@@ -8,7 +8,7 @@ import {
   deriveDeviceKeys,
 } from '../../core/crypto/device-keys.ts';
 import { writePublicKey } from '../../core/crypto/pem.ts';
-import { makeFolder, readSecretFile, writeFileAtomic } from '../store/files.ts';
+import { makeFolder, readFileBounded, readSecretFile, writeFileAtomic } from '../store/files.ts';
 import { refusePlatform } from './faults.ts';
 
 const BOOT_SEED_BYTES = 16;
@@ -27,14 +27,8 @@ export function loadIdentity(folder: string): Result<DeviceIdentity> {
   return attempt(() => {
     need(makeFolder(folder));
     const path = `${folder}/device.key`;
-    const stored = readSecretFile(path, DEVICE_SECRET_BYTES);
-    if (!stored.ok && stored.fault.code !== 'store.not-found') need(stored);
-    const secret = stored.ok ? stored.value : makeSecret(path);
-    if (secret.length !== DEVICE_SECRET_BYTES) {
-      throw refusePlatform('platform.identity', `${path} has ${secret.length} bytes, not 32`);
-    }
-    const keys = deriveDeviceKeys(secret);
-    need(writeFileAtomic(`${folder}/device.pub`, [utf8(writePublicKey(keys.signer.publicKey))]));
+    const keys = deriveDeviceKeys(readSecret(path) ?? makeSecret(path));
+    keepPublicKey(`${folder}/device.pub`, utf8(writePublicKey(keys.signer.publicKey)));
     return { keys, defaultName: `ew-${toHex(keys.signer.thumbprint).slice(0, 12)}` };
   });
 }
@@ -47,6 +41,30 @@ export function newBootSeed(): Uint8Array {
 /** A fresh 32-byte seed for a signing key. */
 export function newKeySeed(): Uint8Array {
   return new Uint8Array(randomBytes(32));
+}
+
+function readSecret(path: string): Uint8Array | undefined {
+  const stored = readSecretFile(path, DEVICE_SECRET_BYTES);
+  if (!stored.ok && stored.fault.code === 'store.not-found') return undefined;
+  if (!stored.ok && stored.fault.code === 'store.too-large') {
+    throw refusePlatform('platform.identity', stored.fault.message);
+  }
+  const secret = need(stored);
+  if (secret.length !== DEVICE_SECRET_BYTES) {
+    throw refusePlatform('platform.identity', `${path} has ${secret.length} bytes, not 32`);
+  }
+  // What a failing card reads as; a key that anybody can guess.
+  if (secret.every((byte) => byte === secret[0])) {
+    throw refusePlatform('platform.identity', `${path} holds one byte 32 times`);
+  }
+  return secret;
+}
+
+/** Written when it is not there as it should be, not at every boot: cards wear out. */
+function keepPublicKey(path: string, text: Uint8Array): void {
+  const stored = readFileBounded(path, text.length);
+  if (stored.ok && equalBytes(stored.value, text)) return;
+  need(writeFileAtomic(path, [text]));
 }
 
 function makeSecret(path: string): Uint8Array {
