@@ -172,6 +172,19 @@ describe('the header', () => {
     }
   });
 
+  it('is the ustar header of POSIX 1003.1, field by field', () => {
+    const field = (at: number, length: number): string =>
+      Buffer.from(ustarHeader('model.onnx', 1024)).toString('latin1', at, at + length);
+    expect(field(0, 100)).toBe('model.onnx'.padEnd(100, '\0'));
+    expect(field(100, 24)).toBe('0000644\u00000000000\u00000000000\0');
+    expect(field(124, 24)).toBe('00000002000\u000000000000000\0');
+    // The sum of all bytes, the eight of its own field taken as spaces.
+    expect(field(148, 8)).toBe('007741\0 ');
+    expect(field(156, 101)).toBe('0'.padEnd(101, '\0'));
+    expect(field(257, 8)).toBe('ustar\u000000');
+    expect(field(265, 247)).toBe('\0'.repeat(247));
+  });
+
   it('is not made for names and sizes that have no place there', () => {
     for (const path of ['', 'a/b', 'ä', 'a b', 'a'.repeat(65)]) {
       expect(() => ustarHeader(path, 0)).toThrow(AssertionFailure);
@@ -370,6 +383,10 @@ describe('metadata and manifest', () => {
 
   it.each([
     ['another model', { model: 'other' }],
+    [
+      'no metadata, but a file in its place',
+      { components: [{ ...first, path: 'x' }, second, third] },
+    ],
     ['the metadata not first', { components: [second, first, third] }],
     ['another order', { components: [first, third, second] }],
     ['a file less', { components: [first, second] }],
