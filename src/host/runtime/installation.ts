@@ -31,13 +31,16 @@ export function installBundle(
     const source = need(openBundleFile(path));
     try {
       // First the original, so that a bundle nobody signed costs no disk.
-      const verified = need(verifyBundle(source, 'install', context));
+      let installed = need(verifyBundle(source, 'install', context));
       need(
         copyBundleFile(source, installedBundlePath(folder), (copy) =>
-          verifyBundle(copy, 'install', context),
+          attempt(() => {
+            // The original may have become another one meanwhile: what is told is what stands there.
+            installed = need(verifyBundle(copy, 'install', context));
+          }),
         ),
       );
-      return verified;
+      return installed;
     } finally {
       source.close();
     }

@@ -1,0 +1,154 @@
+/** Small signed releases, the root that trusts them, and a device's surroundings for their tests. */
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import type { MonotonicMs, UnixMs } from '../../../src/core/base/time.ts';
+import type { IoSchema } from '../../../src/core/bundle/io-schema.ts';
+import type { ModelMetadata } from '../../../src/core/bundle/metadata.ts';
+import { packBundleBytes } from '../../../src/core/bundle/pack.ts';
+import type { CborMap } from '../../../src/core/cose/value.ts';
+import { type Signer, signerFromSeed } from '../../../src/core/crypto/ed25519.ts';
+import type { Tensor } from '../../../src/core/numeric/tensor.ts';
+import { encodeModel, type OnnxNodeSpec } from '../../../src/core/onnx/writer.ts';
+import type { TrustContext } from '../../../src/core/trust/admissible.ts';
+import { EMPTY_FLOOR } from '../../../src/core/trust/floor.ts';
+import { decodeRoot, type RootSet, sealRoot } from '../../../src/core/trust/root.ts';
+import type { BoardLimits } from '../../../src/host/runtime/loaded-model.ts';
+import { trustContext } from '../../../src/host/runtime/trust-state.ts';
+import { accepted } from '../../core/base/outcome.ts';
+
+export const RELEASE_KEY: Signer = signerFromSeed(new Uint8Array(32).fill(11));
+const ROOT_KEY: Signer = signerFromSeed(new Uint8Array(32).fill(21));
+export const ISSUED_S = 1_700_000_000;
+export const CLASS = 'test-class';
+
+export const BOARD: BoardLimits = {
+  runDeadlineMs: 60_000,
+  sessionDeadlineMs: 60_000,
+  wasmPagesMax: 4096,
+};
+
+/** Stands still until it is moved. */
+export function stillClock(unixMs: number = (ISSUED_S + 1000) * 1000) {
+  let now = 0;
+  return {
+    monotonicMs: () => now as MonotonicMs,
+    unixMs: () => (unixMs + now) as UnixMs,
+    advance(ms: number): void {
+      now += ms;
+    },
+  };
+}
+
+/** `root.cbor` with other members. */
+export function rootBytes(change: Partial<RootSet> = {}): Uint8Array {
+  const keys = (signer: Signer) => [{ publicKey: signer.publicKey, development: false }];
+  const root = {
+    version: 3,
+    production: true,
+    issuedS: ISSUED_S,
+    roles: {
+      root: { threshold: 1, keys: keys(ROOT_KEY) },
+      release: { threshold: 1, keys: keys(RELEASE_KEY) },
+    },
+    scope: { modelPrefixes: [], classes: [] },
+    ...change,
+  };
+  return accepted(sealRoot(root, [ROOT_KEY]));
+}
+
+export const ROOT: RootSet = accepted(decodeRoot(rootBytes()));
+
+export const CONTEXT: TrustContext = trustContext(
+  ROOT,
+  EMPTY_FLOOR,
+  'production',
+  CLASS,
+  stillClock(),
+);
+
+export const row = { name: 'N', min: 1, max: 4 };
+export const ECHO_IO: IoSchema = {
+  inputs: [{ name: 'x', dtype: 'float32', dims: [row, 2] }],
+  outputs: [
+    { name: 'y', dtype: 'float32', dims: [row, 2], role: 'other', range: { min: -9, max: 9 } },
+  ],
+};
+
+/** One input `x` and one output `y`, rows of two, with these nodes between them. */
+export function rowsModel(
+  nodes: readonly OnnxNodeSpec[],
+  initializers: Readonly<Record<string, Tensor>> = {},
+): Uint8Array {
+  const port = (name: string) => ({ name, dtype: 'float32', dims: ['N', 2] }) as const;
+  return encodeModel({
+    graph: { name: 'rows', nodes, initializers, inputs: [port('x')], outputs: [port('y')] },
+  });
+}
+
+/** Gives back what it gets. */
+export const ECHO: Uint8Array = rowsModel([{ op: 'Identity', inputs: ['x'], outputs: ['y'] }]);
+
+/** `x / x`: NaN where there is nothing. */
+export const NAN_ON_ZEROS: Uint8Array = rowsModel([
+  { op: 'Div', inputs: ['x', 'x'], outputs: ['y'] },
+]);
+
+export const SAFE: CborMap = new Map([['outputs', new Map([['y', [1, 2]]])]]);
+
+export interface ReleaseChange extends Partial<Omit<ModelMetadata, 'files' | 'safeOutput'>> {
+  readonly safe?: CborMap | 'none';
+  readonly model?: Uint8Array;
+  readonly policy?: Uint8Array;
+  readonly sequenceNumber?: number;
+  readonly signer?: Signer;
+}
+
+/** A signed bundle of the echo model, or of what `change` says. */
+export function release(change: ReleaseChange = {}): Uint8Array {
+  const { model = ECHO, policy, sequenceNumber = 9, signer = RELEASE_KEY, ...rest } = change;
+  const { safe = SAFE, ...metadata } = rest;
+  const guard = policy && ({ path: 'guard.cbor', role: 'guard', bytes: policy } as const);
+  return accepted(
+    packBundleBytes({
+      metadata: {
+        name: 'echo',
+        version: '1.0.0',
+        securityVersion: 5,
+        vendor: 'vendor.invalid',
+        hardwareClass: CLASS,
+        guardVersionMin: '0.1.0',
+        rootVersionMin: 1,
+        onnx: { ir: 8, opset: 17 },
+        io: ECHO_IO,
+        budgets: {},
+        detection: 'contract-only',
+        intendedUses: [],
+        prohibitedUses: [],
+        guard: new Map(),
+        ...(safe === 'none' ? {} : { safeOutput: safe }),
+        ...metadata,
+      },
+      files: [{ path: 'model.onnx', role: 'model', bytes: model }, ...(guard ? [guard] : [])],
+      sequenceNumber,
+      signers: [signer],
+    }),
+  );
+}
+
+/** Writes a release into a folder and gives its path. */
+export function shipped(folder: string, change: ReleaseChange = {}, name = 'new.bundle'): string {
+  const path = join(folder, name);
+  writeFileSync(path, release(change));
+  return path;
+}
+
+/** A frame of one row. */
+export function frame(a: number, b: number): Map<string, Tensor> {
+  return new Map([['x', { dtype: 'float32', dims: [1, 2], data: Float32Array.of(a, b) }]]);
+}
+
+/** The row of an output `y`. */
+export function rowOf(outputs: ReadonlyMap<string, Tensor> | undefined): number[] | undefined {
+  const data = outputs?.get('y')?.data;
+  return data instanceof Float32Array ? [...data] : undefined;
+}
