@@ -162,6 +162,8 @@ function neutralTensor(input: InputSchema): Tensor {
   // Nearest to nothing within the range, and whole, so that every element type can hold it.
   const value =
     min > 0 ? Math.min(Math.ceil(min), max) : Math.max(Math.min(0, Math.floor(max)), min);
-  const data = dataFromNumbers(input.dtype, new Array<number>(count).fill(value));
+  // A list of numbers as long as the input would cost a large one eight times its size.
+  const one = dataFromNumbers(input.dtype, [value]) as Float32Array;
+  const data = new (one.constructor as Float32ArrayConstructor)(count).fill(one[0] as number);
   return { dtype: input.dtype, dims, data };
 }

@@ -5,8 +5,10 @@ import type { MonotonicMs, UnixMs } from '../../../src/core/base/time.ts';
 import type { IoSchema } from '../../../src/core/bundle/io-schema.ts';
 import type { ModelMetadata } from '../../../src/core/bundle/metadata.ts';
 import { packBundleBytes } from '../../../src/core/bundle/pack.ts';
+import { fitGuardPolicy } from '../../../src/core/calibration/fit.ts';
 import type { CborMap } from '../../../src/core/cose/value.ts';
 import { type Signer, signerFromSeed } from '../../../src/core/crypto/ed25519.ts';
+import { encodeGuardPolicy } from '../../../src/core/guard/policy-codec.ts';
 import type { Tensor } from '../../../src/core/numeric/tensor.ts';
 import { encodeModel, type OnnxNodeSpec } from '../../../src/core/onnx/writer.ts';
 import type { TrustContext } from '../../../src/core/trust/admissible.ts';
@@ -15,6 +17,7 @@ import { decodeRoot, type RootSet, sealRoot } from '../../../src/core/trust/root
 import type { BoardLimits } from '../../../src/host/runtime/loaded-model.ts';
 import { trustContext } from '../../../src/host/runtime/trust-state.ts';
 import { accepted } from '../../core/base/outcome.ts';
+import { simulatedInput, simulatedModel } from '../../core/calibration/simulated.ts';
 
 export const RELEASE_KEY: Signer = signerFromSeed(new Uint8Array(32).fill(11));
 const ROOT_KEY: Signer = signerFromSeed(new Uint8Array(32).fill(21));
@@ -151,4 +154,47 @@ export function frame(a: number, b: number): Map<string, Tensor> {
 export function rowOf(outputs: ReadonlyMap<string, Tensor> | undefined): number[] | undefined {
   const data = outputs?.get('y')?.data;
   return data instanceof Float32Array ? [...data] : undefined;
+}
+
+/** Never answers: a Loop that counts for longer than anybody lives, whatever comes in. */
+export function stuckModel(): Uint8Array {
+  const scalar = { dtype: 'int64', dims: [] } as const;
+  const truth = { dtype: 'bool', dims: [] } as const;
+  const rows = { dtype: 'float32', dims: ['N', 2] } as const;
+  const body = {
+    name: 'body',
+    nodes: [
+      { op: 'Identity', inputs: ['go'], outputs: ['goOn'] },
+      { op: 'Add', inputs: ['kept', 'kept'], outputs: ['next'] },
+    ],
+    inputs: [
+      { name: 'i', ...scalar },
+      { name: 'go', ...truth },
+      { name: 'kept', ...rows },
+    ],
+    outputs: [
+      { name: 'goOn', ...truth },
+      { name: 'next', ...rows },
+    ],
+  };
+  const attributes = { body: { graph: body } };
+  return rowsModel([{ op: 'Loop', inputs: ['n', 'yes', 'x'], outputs: ['y'], attributes }], {
+    n: { ...scalar, data: BigInt64Array.of(2n ** 62n) },
+    yes: { ...truth, data: Uint8Array.of(1) },
+  });
+}
+
+/** A policy that is sound in itself, for the model of this digest, reading this output. */
+export function policyFor(modelSha256: Uint8Array, scores = 'y'): Uint8Array {
+  const input = simulatedInput(simulatedModel(2, 4));
+  const { logits: fit, sha256: fitSha } = input.fit;
+  const { logits, sha256: calibrationSha } = input.calibration;
+  const policy = fitGuardPolicy({
+    ...input,
+    modelSha256,
+    outputs: { scores },
+    fit: { logits: fit, sha256: fitSha },
+    calibration: { logits, sha256: calibrationSha },
+  });
+  return encodeGuardPolicy(accepted(policy));
 }

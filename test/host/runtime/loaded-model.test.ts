@@ -1,0 +1,178 @@
+/** From a verified bundle to a running model: everything that contradicts itself is refused. */
+import { afterAll, describe, expect, it } from 'vitest';
+import { bytesSource } from '../../../src/core/bundle/source.ts';
+import { sha256 } from '../../../src/core/crypto/digest.ts';
+import { encodeModel } from '../../../src/core/onnx/writer.ts';
+import { type VerifiedBundle, verifyBundle } from '../../../src/core/trust/verify.ts';
+import {
+  type BoardLimits,
+  type LoadedModel,
+  openModel,
+  readGuarding,
+} from '../../../src/host/runtime/loaded-model.ts';
+import { accepted, codeOf, faultIn } from '../../core/base/outcome.ts';
+import { EVERY_DTYPE, identityModel } from '../inference/models.ts';
+import { workersAlive } from './alive.ts';
+import {
+  BOARD,
+  CONTEXT,
+  ECHO,
+  ECHO_IO,
+  frame,
+  NAN_ON_ZEROS,
+  policyFor,
+  type ReleaseChange,
+  release,
+  row,
+  rowOf,
+  rowsModel,
+  stillClock,
+  stuckModel,
+} from './releases.ts';
+
+const opened: LoadedModel[] = [];
+afterAll(() => Promise.all(opened.map(({ engine }) => engine.close())));
+
+function verified(change: ReleaseChange = {}): VerifiedBundle {
+  const source = bytesSource(release(change));
+  return accepted(verifyBundle(source, 'boot', CONTEXT, { keep: ['model', 'guard'] }));
+}
+
+async function open(change: ReleaseChange = {}, board: BoardLimits = BOARD) {
+  const result = await openModel(verified(change), board, stillClock());
+  if (result.ok) opened.push(result.value);
+  return result;
+}
+
+describe('readGuarding', () => {
+  it('reads settings, policy and safe output that fit', () => {
+    const policy = policyFor(sha256(ECHO));
+    const guarding = accepted(readGuarding(verified({ policy, detection: 'reduced' })));
+    expect(guarding.policy?.detection).toBe('reduced');
+    expect(rowOf(guarding.safeOutput)).toEqual([1, 2]);
+  });
+
+  it('refuses a policy of another model, of another mode or of another output', () => {
+    const own = policyFor(sha256(ECHO));
+    const cases: [ReleaseChange, string][] = [
+      [{ policy: policyFor(sha256(NAN_ON_ZEROS)), detection: 'reduced' }, 'another model'],
+      [{ policy: own, detection: 'contract-only' }, 'declares contract-only'],
+      [{ policy: own, detection: 'full' }, 'declares full'],
+      [{ detection: 'reduced' }, 'declares reduced'],
+      [{ policy: policyFor(sha256(ECHO), 'z'), detection: 'reduced' }, 'reads an output "z"'],
+    ];
+    for (const [change, words] of cases) {
+      const fault = faultIn(readGuarding(verified(change)));
+      expect(fault.code).toBe('runtime.policy-mismatch');
+      expect(fault.message).toContain(words);
+    }
+  });
+
+  it('passes on what settings, policy and safe output are refused for', () => {
+    const code = (change: ReleaseChange): string => codeOf(readGuarding(verified(change)));
+    expect(code({ guard: new Map([['frozenFrame', 3]]) })).toBe('field.unknown');
+    expect(code({ policy: new Uint8Array(9), detection: 'reduced' })).toMatch(/^cbor\./);
+    const safe = new Map([['outputs', new Map([['y', [100, 0]]])]]);
+    expect(code({ safe })).toBe('guard.safe-output-contract');
+  });
+});
+
+describe('openModel', () => {
+  it('gives a model that runs and whose self-test can be repeated', async () => {
+    const model = accepted(await open());
+    expect(codeOf(await model.selfTest())).toBe('accepted');
+    expect(rowOf(accepted(await model.engine.run(frame(3, 4))))).toEqual([3, 4]);
+  });
+
+  it('lets a bundle take less memory than the board allows and never more', async () => {
+    const less = accepted(await open({ budgets: { wasmPagesMax: 2000 } }));
+    const more = accepted(await open({ budgets: { wasmPagesMax: 60_000 } }));
+    expect([less, more].map((model) => model.engineOptions.wasmPagesMax)).toEqual([2000, 4096]);
+  });
+
+  it.each<[string, ReleaseChange]>([
+    ['other input', { io: { ...ECHO_IO, inputs: [input('z', [row, 2])] } }],
+    ['other input type', { io: { ...ECHO_IO, inputs: [input('x', [row, 2], 'int32')] } }],
+    ['other input rank', { io: { ...ECHO_IO, inputs: [input('x', [row, 2, 1])] } }],
+    ['other input size', { io: { ...ECHO_IO, inputs: [input('x', [row, 3])] } }],
+    ['further input', { io: { ...ECHO_IO, inputs: [input('x', [row, 2]), input('z', [1])] } }],
+    ['other output', { io: { ...ECHO_IO, outputs: [output('z')] }, safe: 'none' }],
+    ['further output', { io: { ...ECHO_IO, outputs: [output('y'), output('z')] }, safe: 'none' }],
+  ])('refuses metadata with %s than the model has', async (_, change) => {
+    expect(codeOf(await open(change))).toBe('runtime.ports');
+  });
+
+  it('refuses a model with more outputs than the metadata tells', async () => {
+    const port = (name: string) => ({ name, dtype: 'float32', dims: ['N', 2] }) as const;
+    const nodes = ['y', 'more'].map((name) => ({ op: 'Identity', inputs: ['x'], outputs: [name] }));
+    const outputs = [port('y'), port('more')];
+    const model = encodeModel({ graph: { name: 'm', nodes, inputs: [port('x')], outputs } });
+    expect(codeOf(await open({ model }))).toBe('runtime.ports');
+  });
+
+  it('refuses a model that gives NaN on a frame of zeros', async () => {
+    const fault = faultIn(await open({ model: NAN_ON_ZEROS }));
+    expect(fault.code).toBe('runtime.self-test');
+    expect(fault.message).toContain('output.not-finite');
+  });
+
+  it('refuses a model whose output is no row of the shape that was declared', async () => {
+    const shape = { dtype: 'int64', dims: [2], data: BigInt64Array.of(2n, 1n) } as const;
+    const nodes = [{ op: 'Reshape', inputs: ['x', 'shape'], outputs: ['y'] }];
+    const model = rowsModel(nodes, { shape });
+    expect(codeOf(await open({ model }))).toMatch(/^(runtime\.(self-test|ports)|inference\.)/);
+  });
+
+  it('tries the model on a frame within its ranges', async () => {
+    const inputs = [{ ...input('x', [row, 2]), range: { min: 0.25, max: 0.5 } }];
+    const change = { model: NAN_ON_ZEROS, io: { ...ECHO_IO, inputs } };
+    expect(codeOf(await open(change))).toBe('accepted');
+    const below = [{ ...input('x', [row, 2]), range: { min: -5, max: -2.5 } }];
+    const under = { model: NAN_ON_ZEROS, io: { ...ECHO_IO, inputs: below } };
+    expect(codeOf(await open(under))).toBe('accepted');
+  });
+
+  it('tries a model of every element type', async () => {
+    const dtypes = EVERY_DTYPE.map(([dtype]) => dtype);
+    const ports = (name: string) =>
+      dtypes.map((dtype) => ({ name: `${name}.${dtype}`, dtype, dims: [row, 2] }));
+    const inputs = ports('x').map((port) =>
+      ['string', 'bool'].includes(port.dtype) ? port : { ...port, range: { min: 1.5, max: 3 } },
+    );
+    const outputs = ports('y').map((port) => ({ ...port, role: 'other' as const }));
+    const model = identityModel(...dtypes).bytes;
+    expect(codeOf(await open({ model, io: { inputs, outputs }, safe: 'none' }))).toBe('accepted');
+  });
+
+  it('ends the worker of a model that it refuses', async () => {
+    accepted(await open());
+    const before = workersAlive();
+    expect(before).toBeGreaterThan(0);
+    await open({ model: NAN_ON_ZEROS });
+    await open({ io: { ...ECHO_IO, inputs: [input('z', [row, 2])] } });
+    expect(workersAlive()).toBe(before);
+  });
+
+  it('ends a model that never answers its first frame', async () => {
+    const change = { model: stuckModel(), budgets: { sessionDeadlineMs: 2_000 } };
+    expect(codeOf(await open(change))).toMatch(/^inference\.(session-)?deadline$/);
+  });
+
+  it('ends a session that takes longer than it may', async () => {
+    expect(codeOf(await open({}, { ...BOARD, sessionDeadlineMs: 1 }))).toBe(
+      'inference.session-deadline',
+    );
+  });
+
+  it('refuses what is no model', async () => {
+    expect(codeOf(await open({ model: new Uint8Array(64) }))).toMatch(/^inference\./);
+  });
+});
+
+function input(name: string, dims: (typeof ECHO_IO.inputs)[0]['dims'], dtype = 'float32') {
+  return { name, dtype: dtype as 'float32', dims };
+}
+
+function output(name: string) {
+  return { name, dtype: 'float32', dims: [row, 2], role: 'other' } as const;
+}
