@@ -10,6 +10,7 @@ import { decide } from '../../core/guard/decision.ts';
 import type { Finding } from '../../core/guard/findings.ts';
 import {
   GUARD_AT_START,
+  type Guard,
   type GuardState,
   type Judgement,
   type Plan,
@@ -58,6 +59,7 @@ export class GuardedSession {
   #waiting = 0;
   #selfTestAfterMs = 0;
   #line: Promise<unknown> = Promise.resolve();
+  #healing: Promise<unknown> = Promise.resolve();
 
   constructor(parts: SessionParts, cause: 'boot-verified' | 'bundle-refused-at-boot') {
     this.#parts = parts;
@@ -105,13 +107,13 @@ export class GuardedSession {
   async close(): Promise<void> {
     await this.#line;
     await this.#parts.model?.engine.close();
+    await this.#healing;
   }
 
   async #judge(admitted: Result<NamedTensors>, startMs: MonotonicMs): Promise<FrameJudgement> {
     const { model, clock } = this.#parts;
     const frame = ++this.#frames;
-    const judgement =
-      model === undefined ? this.#withoutModel() : await this.#withModel(model, admitted, frame);
+    const judgement = await this.#judgement(model, admitted, frame);
     const latencyUs = (clock.monotonicMs() - startMs) * 1000;
     this.#latency.record(latencyUs);
     this.#verdicts[judgement.verdict]++;
@@ -119,14 +121,32 @@ export class GuardedSession {
     return { ...judgement, frame, latencyUs };
   }
 
-  #withoutModel(): Judgement {
+  async #judgement(
+    model: LoadedModel | undefined,
+    admitted: Result<NamedTensors>,
+    frame: number,
+  ): Promise<Judgement> {
+    if (model === undefined) return this.#standIn('no admissible model');
+    try {
+      return await this.#withModel(model, admitted, frame);
+    } catch (thrown) {
+      // A defect of Edgeward itself: this frame still gets an answer, and none of the model's.
+      this.move('internal-error');
+      return this.#standIn(
+        `internal error: ${thrown instanceof Error ? thrown.message : 'unknown'}`,
+      );
+    }
+  }
+
+  #standIn(why: string): Judgement {
+    const { model, fallback, clock } = this.#parts;
     const mode = this.mode;
-    const decision = decide([], DEFAULT_GUARD_SETTINGS, {
-      safeOutput: this.#parts.fallback,
-      nowMs: this.#parts.clock.monotonicMs(),
+    const decision = decide([], model?.settings ?? DEFAULT_GUARD_SETTINGS, {
+      safeOutput: model === undefined ? fallback : model.safeOutput,
+      nowMs: clock.monotonicMs(),
       mode,
     });
-    return { ...decision, mode, words: `no admissible model: ${decision.verdict}` };
+    return { ...decision, mode, words: `${why}: ${decision.verdict}` };
   }
 
   async #withModel(
@@ -135,14 +155,17 @@ export class GuardedSession {
     frame: number,
   ): Promise<Judgement> {
     const { clock } = this.#parts;
-    await this.#heal(model);
+    this.#heal(model);
     const { guard } = model;
     const plan = admitted.ok
       ? guard.plan(this.#guardState, admitted.value, clock.monotonicMs())
-      : guard.planRefused(this.#guardState, admitted.fault);
-    const ran = admitted.ok ? await this.#run(model, plan, admitted.value, frame) : undefined;
+      : planUnseen(guard, this.#guardState, admitted.fault);
+    const asked = this.mode;
+    const ran = admitted.ok ? await this.#run(model, plan, admitted.value, frame) : admitted;
     const nowMs = clock.monotonicMs();
-    const { state, judgement } = guard.judge(plan.state, plan, ran, this.mode, nowMs);
+    // A frame that its mode kept from the model is judged under it, whatever has healed since.
+    const mode = mayInfer(asked) ? this.mode : asked;
+    const { state, judgement } = guard.judge(plan.state, plan, ran, mode, nowMs);
     this.#guardState = state;
     return judgement;
   }
@@ -182,13 +205,23 @@ export class GuardedSession {
     }
   }
 
-  /** SAFE heals by a passed self-test, tried at most once in `SELF_TEST_PAUSE_MS`. */
-  async #heal(model: LoadedModel): Promise<void> {
-    const nowMs = this.#parts.clock.monotonicMs();
-    if (this.mode !== 'SAFE' || !maySelfTest(this.mode) || nowMs < this.#selfTestAfterMs) return;
-    this.#selfTestAfterMs = nowMs + SELF_TEST_PAUSE_MS;
-    const passed = await model.selfTest();
-    this.move(passed.ok ? 'self-test-passed' : 'self-test-failed');
+  /**
+   * SAFE heals by a passed self-test, tried at most once in `SELF_TEST_PAUSE_MS`. No frame waits for
+   * it: a model that hangs must not make the safe output late as well.
+   */
+  #heal(model: LoadedModel): void {
+    const { clock } = this.#parts;
+    if (this.mode !== 'SAFE' || !maySelfTest(this.mode)) return;
+    if (clock.monotonicMs() < this.#selfTestAfterMs) return;
+    this.#selfTestAfterMs = Number.POSITIVE_INFINITY;
+    const ended = (cause: Cause): void => {
+      this.#selfTestAfterMs = clock.monotonicMs() + SELF_TEST_PAUSE_MS;
+      this.move(cause);
+    };
+    this.#healing = model.selfTest().then(
+      (passed) => ended(passed.ok ? 'self-test-passed' : 'self-test-failed'),
+      () => ended('internal-error'),
+    );
   }
 
   #report(model: LoadedModel, judgement: Judgement, frame: number): void {
@@ -207,9 +240,22 @@ export class GuardedSession {
     }
   }
 
+  /** Who listens does not judge: a listener that throws costs no frame its answer. */
   #emit(event: EdgeEvent): void {
-    this.#parts.onEvent?.(event);
+    try {
+      this.#parts.onEvent?.(event);
+    } catch (thrown) {
+      process.emitWarning(thrown instanceof Error ? thrown : `a listener of ${event.type} threw`);
+    }
   }
+}
+
+/** For a frame that came in no form or at no time to be looked at. */
+function planUnseen(guard: Guard, state: GuardState, fault: Fault): Plan {
+  // Nothing is known against a frame that came too fast: it was the inference that was not made.
+  return fault.code === 'runtime.busy'
+    ? { state, findings: [], runInference: true, sizes: new Map() }
+    : guard.planRefused(state, fault);
 }
 
 const REPORTED: readonly (readonly [
