@@ -1,10 +1,9 @@
 /** Frames that arrive: files in a folder in order of name, or JSON lines on standard input. */
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { createInterface } from 'node:readline';
-import type { Readable } from 'node:stream';
+import { addAbortSignal, type Readable } from 'node:stream';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { attempt, type Fault, need } from '../../core/base/fault.ts';
+import { attempt, need } from '../../core/base/fault.ts';
 import { FRAME_LINE_CHARS_MAX, NPY_FILE_BYTES_MAX } from '../../core/base/limits.ts';
 import type { InputSchema } from '../../core/bundle/io-schema.ts';
 import { dataFromNumbers } from '../../core/numeric/from-numbers.ts';
@@ -13,7 +12,7 @@ import { elementCount, type Tensor } from '../../core/numeric/tensor.ts';
 import { readFileBounded } from '../../host/store/files.ts';
 import { framesOf } from '../maker/frames.ts';
 import { refuseCli } from './faults.ts';
-import { note } from './terminal.ts';
+import { note, printable } from './terminal.ts';
 
 const POLL_MS = 200;
 
@@ -58,14 +57,41 @@ export async function* lineFrames(
   ports: readonly InputSchema[],
   signal: AbortSignal,
 ): AsyncGenerator<NamedFrame> {
-  const lines = createInterface({ input, signal, crlfDelay: Number.POSITIVE_INFINITY });
   let number = 0;
-  for await (const line of lines) {
-    if (line.trim() === '') continue;
+  for await (const line of boundedLines(input, signal)) {
+    if (line?.trim() === '') continue;
     number++;
     const name = `line ${number}`;
-    yield { name, frame: readable(name, () => lineFrame(line, ports)) };
+    yield { name, frame: readable(name, ports, () => lineFrame(line, ports)) };
   }
+}
+
+/** `undefined` in place of a line over the limit: no more than that is ever held. */
+async function* boundedLines(
+  input: Readable,
+  signal: AbortSignal,
+): AsyncGenerator<string | undefined> {
+  let line: string | undefined = '';
+  try {
+    for await (const chunk of addAbortSignal(signal, input.setEncoding('utf8'))) {
+      const [rest = '', ...lines] = String(chunk).split('\n');
+      line = extended(line, rest);
+      for (const next of lines) {
+        yield line;
+        line = extended('', next);
+      }
+    }
+  } catch (thrown) {
+    // Stopping is not a failure.
+    if (!signal.aborted) throw thrown;
+    return;
+  }
+  if (line !== '') yield line;
+}
+
+function extended(line: string | undefined, more: string): string | undefined {
+  if (line === undefined || line.length + more.length > FRAME_LINE_CHARS_MAX) return undefined;
+  return line + more;
 }
 
 function* fileFrames(
@@ -73,7 +99,7 @@ function* fileFrames(
   name: string,
   ports: readonly InputSchema[],
 ): Generator<NamedFrame> {
-  const frames = readable(name, () => {
+  const frames = readable(name, ports, () => {
     const [port] = ports;
     if (port === undefined || ports.length > 1) {
       throw refuseCli('cli.input', 'a folder of frames needs a model with one input');
@@ -87,13 +113,16 @@ function* fileFrames(
   }
   for (let row = 0; row < frames.count; row++) {
     const rowName = frames.count === 1 ? name : `${name}[${row}]`;
-    yield { name: rowName, frame: readable(rowName, () => frames.frame(row)) };
+    yield { name: rowName, frame: readable(rowName, ports, () => frames.frame(row)) };
   }
 }
 
-function lineFrame(line: string, ports: readonly InputSchema[]): Record<string, Tensor> {
-  if (line.length > FRAME_LINE_CHARS_MAX) {
-    throw refuseCli('cli.frame', `the line has ${line.length} characters`);
+function lineFrame(
+  line: string | undefined,
+  ports: readonly InputSchema[],
+): Record<string, Tensor> {
+  if (line === undefined) {
+    throw refuseCli('cli.frame', `the line is over ${FRAME_LINE_CHARS_MAX} characters`);
   }
   const parsed = parseJson(line);
   return Object.fromEntries(
@@ -118,13 +147,21 @@ function tensorOf(port: InputSchema, value: unknown): Tensor {
     );
   }
   if (dtype === 'string') return { dtype, dims, data: flat.map(String) };
-  const numbers = flat.map((entry) => (typeof entry === 'number' ? entry : Number.NaN));
-  const whole = !dtype.startsWith('float');
-  if (whole && !numbers.every(Number.isSafeInteger)) {
+  // What is no number stays a NaN: the contract names it.
+  const numbers = flat.map((entry) => {
+    if (typeof entry === 'boolean' && dtype === 'bool') return Number(entry);
+    return typeof entry === 'number' ? entry : Number.NaN;
+  });
+  if (dtype.startsWith('float')) return { dtype, dims, data: dataFromNumbers(dtype, numbers) };
+  if (!numbers.every(Number.isSafeInteger)) {
     throw refuseCli('cli.frame', `${port.name} takes whole numbers`);
   }
-  // What is no number stays a NaN: the contract names it.
-  return { dtype, dims, data: dataFromNumbers(dtype, numbers) };
+  const data = dataFromNumbers(dtype, numbers);
+  // A number beyond the element type would wrap around to another one.
+  const at = numbers.findIndex((entry, i) => entry !== Number(data[i]));
+  if (at >= 0)
+    throw refuseCli('cli.frame', `${port.name} is ${dtype}, which holds no ${numbers[at]}`);
+  return { dtype, dims, data };
 }
 
 function parseJson(line: string): Record<string, unknown> {
@@ -141,15 +178,13 @@ function parseJson(line: string): Record<string, unknown> {
 }
 
 /** What cannot be read is told and judged as a frame that is none. */
-function readable<T>(name: string, read: () => T): T | undefined {
+function readable<T>(name: string, ports: readonly InputSchema[], read: () => T): T | undefined {
+  // Without a model nothing is read: every frame gets the same answer, and why was said before.
+  if (ports.length === 0) return undefined;
   const result = attempt(read);
   if (result.ok) return result.value;
-  tell(name, result.fault);
+  note(`${printable(name)}: ${result.fault.code}: ${result.fault.message}`);
   return undefined;
-}
-
-function tell(name: string, fault: Fault): void {
-  note(`${name}: ${fault.code}: ${fault.message}`);
 }
 
 function waitingFiles(folder: string, after: string): readonly string[] {
