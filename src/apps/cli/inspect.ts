@@ -9,7 +9,7 @@ import type { CborValue } from '../../core/cose/value.ts';
 import { openEnvelope } from '../../core/suit/envelope.ts';
 import { parseManifest } from '../../core/suit/manifest.ts';
 import { openBundleFile } from '../../host/store/bundle-file.ts';
-import { say, sayJson, styled } from './terminal.ts';
+import { printable, say, sayJson, styled } from './terminal.ts';
 
 /** Refuses with `store.*`, `bundle.*`, `suit.*`, `metadata.*`, `cbor.*`, `field.*`. */
 export function inspect(file: string, options: { readonly json?: boolean }): void {
@@ -36,32 +36,34 @@ function show(
   claim: { manifestSha256: string; sequenceNumber: number; claimedSigners: string[] },
   meta: ModelMetadata,
 ): void {
+  // Nobody vouches for these words yet.
+  const line = (text: string): void => say(printable(text));
   say(styled('yellow', 'not verified: this is what the file says about itself'));
-  say(
+  line(
     `${meta.name} ${meta.version}  (security version ${meta.securityVersion}, sequence ${claim.sequenceNumber})`,
   );
-  if (meta.description !== undefined) say(`  ${meta.description}`);
-  say(`  manifest ${claim.manifestSha256}`);
-  for (const signer of claim.claimedSigners) say(`  claims a signature of ${signer}`);
-  say(
+  if (meta.description !== undefined) line(`  ${meta.description}`);
+  line(`  manifest ${claim.manifestSha256}`);
+  for (const signer of claim.claimedSigners) line(`  claims a signature of ${signer}`);
+  line(
     `  for class ${meta.hardwareClass} of ${meta.vendor}; needs Edgeward ${meta.guardVersionMin}`,
   );
-  say(
+  line(
     `  guard: ${meta.detection}; safe output: ${meta.safeOutput ? 'declared' : 'none (withhold)'}`,
   );
   for (const { name, dtype, dims, range } of meta.io.inputs) {
     const within = range === undefined ? '' : ` in [${range.min}, ${range.max}]`;
-    say(`  input  ${name}: ${dtype} [${dims.map(dimText).join(', ')}]${within}`);
+    line(`  input  ${name}: ${dtype} [${dims.map(dimText).join(', ')}]${within}`);
   }
   for (const { name, dtype, dims, role, labels } of meta.io.outputs) {
     const named = labels === undefined ? '' : `: ${labels.slice(0, 8).join(', ')}`;
-    say(`  output ${name}: ${dtype} [${dims.map(dimText).join(', ')}] ${role}${named}`);
+    line(`  output ${name}: ${dtype} [${dims.map(dimText).join(', ')}] ${role}${named}`);
   }
   for (const { path, sizeBytes, role, sha256 } of meta.files) {
-    say(`  file   ${path}  ${role}, ${sizeBytes} bytes, SHA-256 ${toHex(sha256)}`);
+    line(`  file   ${path}  ${role}, ${sizeBytes} bytes, SHA-256 ${toHex(sha256)}`);
   }
-  for (const use of meta.intendedUses) say(`  intended:   ${use}`);
-  for (const use of meta.prohibitedUses) say(`  prohibited: ${use}`);
+  for (const use of meta.intendedUses) line(`  intended:   ${use}`);
+  for (const use of meta.prohibitedUses) line(`  prohibited: ${use}`);
 }
 
 function dimText(dim: Dim): string {

@@ -29,7 +29,7 @@ export function styled(
 const UNPRINTABLE = /[\p{Cc}\u200e\u200f\u2028-\u202e\u2066-\u2069]/gu;
 
 /** Text that nobody vouches for (unsigned metadata, names of files), with no power over a terminal. */
-export function plain(text: string): string {
+export function printable(text: string): string {
   return text.replace(UNPRINTABLE, (c) => `\\u${c.charCodeAt(0).toString(16).padStart(4, '0')}`);
 }
 
@@ -45,7 +45,7 @@ export function note(line: string): void {
 /** One JSON document a line; what JSON cannot say (NaN, infinities) becomes null. */
 export function sayJson(value: unknown): void {
   // The same escapes in JSON: it parses to the same value.
-  say(plain(JSON.stringify(value)));
+  say(printable(JSON.stringify(value)));
 }
 
 /** Tells the fault on stderr and sets the exit code of its family. */
