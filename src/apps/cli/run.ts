@@ -11,7 +11,7 @@ import { readFileBounded, readSecretFile } from '../../host/store/files.ts';
 import { refuseCli } from './faults.ts';
 import { folderFrames, lineFrames, type NamedFrame } from './frame-feed.ts';
 import { judgementJson, judgementLine } from './judgement-line.ts';
-import { note, say, sayJson, styled } from './terminal.ts';
+import { note, printable, say, sayJson, styled } from './terminal.ts';
 
 const PEM_BYTES_MAX = 256 * 1024;
 const PASSWORD_BYTES_MAX = 1024;
@@ -37,6 +37,10 @@ export interface RunOptions {
 
 /** Refuses only what leaves nothing to promise; a refused bundle runs on in SAFE. */
 export async function run(file: string | undefined, options: RunOptions): Promise<void> {
+  // Before the device counts a boot.
+  if (options.once === true && options.input === undefined) {
+    throw refuseCli('cli.option', '--once needs --input with a folder');
+  }
   const stopped = new AbortController();
   const stop = (): void => stopped.abort();
   process.on('SIGINT', stop);
@@ -53,7 +57,7 @@ export async function run(file: string | undefined, options: RunOptions): Promis
       deviceName: options.device,
       uplink: uplinkOf(options),
       clock: systemClock,
-      onEvent: (event) => showEvent(event, options.json === true),
+      onEvent: showEvent,
       log: note,
     }),
   );
@@ -63,7 +67,7 @@ export async function run(file: string | undefined, options: RunOptions): Promis
       const judgement = await device.infer(arrived.frame);
       if (options.json === true)
         sayJson({ name: arrived.name, ...judgementJson(judgement.frame, judgement) });
-      else say(judgementLine(arrived.name, judgement));
+      else say(judgementLine(printable(arrived.name), judgement));
     }
   } finally {
     await device.stop();
@@ -81,7 +85,6 @@ function feed(
   const ports: readonly InputSchema[] = device.bundle?.meta.io.inputs ?? [];
   if (input === '-') return lineFrames(process.stdin, ports, signal);
   if (input !== undefined) return folderFrames(input, ports, once === true, signal);
-  if (once === true) throw refuseCli('cli.option', '--once needs --input with a folder');
   return untilStopped(signal);
 }
 
@@ -109,8 +112,9 @@ function introduce(device: Device): void {
   }
 }
 
-function showEvent(event: EdgeEvent, json: boolean): void {
-  if (json || event.type.endsWith('.finding') || event.type === 'anomaly.novelty') return;
+function showEvent(event: EdgeEvent): void {
+  // The judgement of the frame says these.
+  if (event.type.endsWith('.finding') || event.type === 'anomaly.novelty') return;
   const { type, ...members } = event;
   note(`${type} ${JSON.stringify(members, (_, v) => (v instanceof Uint8Array ? undefined : v))}`);
 }
