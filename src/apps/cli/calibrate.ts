@@ -33,8 +33,9 @@ export async function calibrate(options: CalibrateOptions): Promise<void> {
   const labels = options.labels === undefined ? undefined : openData(options.labels).tensor;
   const maker = await openModelFiles(options.model, options.metadata);
   let bar: Progress | undefined;
+  let policy: GuardPolicy;
   try {
-    const policy = need(
+    policy = need(
       await calibrateModel(maker, {
         ...{ fit, calibration, labels, falseAlarms, confidence, scores, features },
         onRow: (set, row, rows) => {
@@ -47,14 +48,12 @@ export async function calibrate(options: CalibrateOptions): Promise<void> {
         onNote: (line) => note(styled('yellow', line, process.stderr)),
       }),
     );
-    need(writeFileAtomic(options.out, [encodeGuardPolicy(policy)]));
-    bar?.done();
-    bar = undefined;
-    report(policy, options);
   } finally {
     bar?.done();
     await maker.engine.close();
   }
+  need(writeFileAtomic(options.out, [encodeGuardPolicy(policy)]));
+  report(policy, options);
 }
 
 function openData(path: string): RecordedInputs {

@@ -104,7 +104,10 @@ trusted(
     .command('infer')
     .description('verify a bundle and judge recorded inputs, one verdict per row')
     .argument('<F.bundle>', 'bundle')
-    .requiredOption('--input <[NAME=]X.npy...>', 'inputs; the first axis is rows')
+    .requiredOption(
+      '--input <[NAME=]X.npy...>',
+      'inputs, given after the bundle; the first axis is rows',
+    )
     .option('--board <NAME>', 'board profile: a name or a file (default: this machine)'),
 ).action(async (file, options) => (await import('./infer.ts')).infer(file, options));
 

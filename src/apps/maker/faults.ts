@@ -8,7 +8,8 @@ export const MAKER_FAULTS: FaultTable<MakerFaultCode> = {
     'Give one array for every input of the model, as NAME=FILE.npy where it has several.',
   'maker.output':
     'Name the output with the raw class scores (--scores) and the one with the features (--features).',
-  'maker.labels': 'Give labels as one axis of integers, one per fit row, for example y.astype(numpy.int32).',
+  'maker.labels':
+    'Give labels as one axis of integers, one per fit row, for example y.astype(numpy.int32).',
 };
 
 export const refuseMaker: (code: MakerFaultCode, message: string) => Refusal =

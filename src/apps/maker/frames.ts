@@ -34,7 +34,9 @@ export function openFrames(args: readonly string[], ports: readonly Port[]): Fra
 export function framesOf(tensors: NamedTensors, ports: readonly Port[]): Frames {
   const columns = ports.map((port) => {
     const tensor = tensors.get(port.name);
-    if (tensor === undefined) throw refuseMaker('maker.input', `the input "${port.name}" is missing`);
+    if (tensor === undefined) {
+      throw refuseMaker('maker.input', `the input "${port.name}" is missing`);
+    }
     return { port, ...rowsOf(tensor, port) };
   });
   const counts = new Set(columns.map(({ count }) => count));
