@@ -1,6 +1,8 @@
 /** The uplink of a device: an outbox that fills while there is no network, and what drains it. */
 import { attempt, need, type Result } from '../../core/base/fault.ts';
+import { QUEUE_BYTES_MAX, QUEUE_MESSAGES_MAX } from '../../core/base/limits.ts';
 import type { Clock } from '../../core/base/time.ts';
+import type { DropCounts } from '../../core/telemetry/event.ts';
 import { MemoryOutbox, type Outbox, type OutgoingMessage } from '../../core/telemetry/queue.ts';
 import { encodeStatus } from '../../core/telemetry/status.ts';
 import { buildTopic } from '../../core/telemetry/topic.ts';
@@ -25,6 +27,16 @@ export interface Uplink {
   send(message: OutgoingMessage): Result<number>;
   /** Sends what waits, as far as a short deadline allows, and says goodbye. */
   close(): Promise<void>;
+}
+
+/**
+ * What the outbox gave up, as soon as there is room to tell it. A notice in a full queue would push
+ * out what it tells of: many of them, being critical, everything that is not, and then the birth.
+ */
+export function dropsToTell(outbox: Outbox): DropCounts | undefined {
+  const { messages, bytes } = outbox.depth;
+  const full = messages > QUEUE_MESSAGES_MAX / 2 || bytes > QUEUE_BYTES_MAX / 2;
+  return full ? undefined : outbox.takeDrops();
 }
 
 /** Without a broker: messages stay in the bounded outbox. */
