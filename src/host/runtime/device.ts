@@ -12,18 +12,21 @@ import { type Birth, ueidOf } from '../../core/telemetry/birth.ts';
 import type { EdgeEvent } from '../../core/telemetry/event.ts';
 import { HEALTH_METRICS, type Health } from '../../core/telemetry/health.ts';
 import type { Status } from '../../core/telemetry/status.ts';
+import { buildTopic } from '../../core/telemetry/topic.ts';
 import type { ModeName } from '../../core/telemetry/vocabulary.ts';
 import type { TrustProfile } from '../../core/trust/admissible.ts';
+import type { FloorRecord } from '../../core/trust/floor.ts';
 import { payloadOf, type VerifiedBundle } from '../../core/trust/verify.ts';
 import { type DeviceIdentity, loadIdentity, newBootSeed } from '../platform/identity.ts';
 import { sampleBoard } from '../platform/probes.ts';
-import { nextEpoch, openFloorStore } from '../store/device-records.ts';
+import { type FloorStore, lastEpoch, nextEpoch, openFloorStore } from '../store/device-records.ts';
+import { refuseStore } from '../store/faults.ts';
 import { bytesWritten } from '../store/files.ts';
 import { type Booted, bootModel, bundleName } from './boot.ts';
 import { type FrameJudgement, GuardedSession, type VerdictCounts } from './guarded-session.ts';
 import { Reporter } from './reporter.ts';
 import { readRoot } from './trust-state.ts';
-import { connectUplink, noUplink, type Uplink, type UplinkOptions } from './uplink.ts';
+import { connectUplink, dropsToTell, noUplink, type Uplink, type UplinkOptions } from './uplink.ts';
 import { EDGEWARD_VERSION } from './version.ts';
 
 export interface DeviceOptions {
@@ -74,16 +77,36 @@ export function startDevice(options: DeviceOptions): Promise<Result<Device>> {
     const { stateFolder } = options;
     const identity = need(loadIdentity(stateFolder));
     const root = need(readRoot(options.rootPath));
+    const name = options.deviceName ?? identity.defaultName;
+    need(buildTopic({ group: options.group, device: name, kind: 'status' }));
     const floors = openFloorStore(stateFolder, identity.keys.macKey);
-    const { record } = need(floors.read());
+    const record = firstFloor(floors, need(lastEpoch(stateFolder, identity.keys.macKey)));
     const epoch = need(nextEpoch(stateFolder, identity.keys.macKey));
     const device = new RunningDevice(options, identity, epoch, record.clockFloorMs);
     need(device.openUplink());
-    const booted = await bootModel({ ...options, root, floors, onEvent: device.emit });
-    if (!booted.ok) await device.stop();
-    device.begin(need(booted));
+    try {
+      device.begin(need(await bootModel({ ...options, root, floors, onEvent: device.emit })));
+    } catch (thrown) {
+      await device.stop();
+      throw thrown;
+    }
     return device;
   });
+}
+
+/**
+ * The floor record, made before the first epoch is counted: where boots were counted and there is
+ * none, somebody removed it, and an empty one would let old releases in. Refuses with `store.*`.
+ */
+function firstFloor(floors: FloorStore, lastEpoch: number): FloorRecord {
+  const { record } = need(floors.read());
+  if (record.generation > 0) return record;
+  if (lastEpoch > 0) {
+    throw refuseStore('store.corrupt', `the rollback record is gone after ${lastEpoch} boots`);
+  }
+  const first = { ...record, generation: 1 };
+  need(floors.write(first));
+  return first;
 }
 
 class RunningDevice implements Device {
@@ -100,6 +123,7 @@ class RunningDevice implements Device {
   #booted: Booted = { model: undefined, refusal: undefined, fallback: undefined };
   #session: GuardedSession;
   #healthTimer: NodeJS.Timeout | undefined;
+  #stopping: Promise<void> | undefined;
 
   constructor(
     options: DeviceOptions,
@@ -121,7 +145,7 @@ class RunningDevice implements Device {
       epoch,
       clock,
       clockState: clock.unixMs() < clockFloorMs ? 'unset' : 'floor',
-      takeDrops: () => this.#uplink.outbox.takeDrops(),
+      takeDrops: () => dropsToTell(this.#uplink.outbox),
       send: (message) => this.#uplink.send(message),
     });
     this.#session = new GuardedSession({ model: undefined, clock }, 'bundle-refused-at-boot');
@@ -199,7 +223,12 @@ class RunningDevice implements Device {
     this.#told(this.#reporter.health(health));
   }
 
-  async stop(): Promise<void> {
+  stop(): Promise<void> {
+    this.#stopping ??= this.#stop();
+    return this.#stopping;
+  }
+
+  async #stop(): Promise<void> {
     clearInterval(this.#healthTimer);
     await this.#session.close();
     if (this.#early === undefined) await this.reportHealth();
@@ -207,7 +236,7 @@ class RunningDevice implements Device {
   }
 
   #emit(event: EdgeEvent): void {
-    this.#options.onEvent?.(event);
+    this.#callBack(() => this.#options.onEvent?.(event));
     if (this.#early !== undefined) this.#early.push(event);
     else this.#told(this.#reporter.event(event));
     if (event.type === 'mode.changed') this.#reporter.status(this.#status());
@@ -219,7 +248,16 @@ class RunningDevice implements Device {
   }
 
   #log(line: string): void {
-    this.#options.log?.(line);
+    this.#callBack(() => this.#options.log?.(line));
+  }
+
+  /** Whoever embeds the device may fail to listen: that stops neither a boot nor a report. */
+  #callBack(tell: () => void): void {
+    try {
+      tell();
+    } catch (thrown) {
+      process.emitWarning(thrown instanceof Error ? thrown : 'a listener of the device threw');
+    }
   }
 
   #status(): Status {
@@ -230,8 +268,11 @@ class RunningDevice implements Device {
     const { bundle } = this;
     const { signer } = this.#identity.keys;
     const policy = bundle && payloadOf(bundle, 'guard');
+    const { clockState } = this.#reporter;
     return {
-      issuedAtSeconds: Math.floor(this.#options.clock.unixMs() / 1000),
+      ...(clockState !== 'unset' && {
+        issuedAtSeconds: Math.floor(this.#options.clock.unixMs() / 1000),
+      }),
       ueid: ueidOf(sha256(signer.thumbprint)),
       uptimeSeconds: Math.floor(this.#reporter.uptimeMs / 1000),
       bootCount: this.epoch,
@@ -244,7 +285,7 @@ class RunningDevice implements Device {
       ...(policy && { policyDigest: sha256(policy) }),
       floorTier: 'T0',
       bootReason: 'start',
-      clockState: this.#reporter.clockState,
+      clockState,
       metrics: HEALTH_METRICS,
       evidence: 'self-asserted',
       mode: this.mode,

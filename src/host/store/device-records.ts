@@ -6,7 +6,7 @@ import { encodeCbor } from '../../core/cose/encode.ts';
 import { openRecord, sealRecord } from '../../core/crypto/mac.ts';
 import { decodeFloor, EMPTY_FLOOR, encodeFloor, type FloorRecord } from '../../core/trust/floor.ts';
 import { refuseStore } from './faults.ts';
-import { openRecordPair } from './record-pair.ts';
+import { openRecordPair, type RecordPair } from './record-pair.ts';
 
 const EPOCH_BYTES_MAX = 64;
 
@@ -36,15 +36,23 @@ export function openFloorStore(folder: string, macKey: Uint8Array): FloorStore {
  */
 export function nextEpoch(folder: string, macKey: Uint8Array): Result<number> {
   return attempt(() => {
-    const pair = openRecordPair<number>(`${folder}/epoch`, {
-      bytesMax: EPOCH_BYTES_MAX,
-      encode: (epoch) => sealRecord(macKey, encodeCbor(['edgeward-epoch/1', epoch])),
-      decode: (bytes) => decodeEpoch(bytes, macKey),
-      generation: (epoch) => epoch,
-    });
-    const epoch = (need(pair.read())?.record ?? 0) + 1;
-    need(pair.write(epoch));
+    const epoch = need(lastEpoch(folder, macKey)) + 1;
+    need(epochPair(folder, macKey).write(epoch));
     return epoch;
+  });
+}
+
+/** The boot counter as it stands; 0 before the first boot. Faults: `store.*`. */
+export function lastEpoch(folder: string, macKey: Uint8Array): Result<number> {
+  return attempt(() => need(epochPair(folder, macKey).read())?.record ?? 0);
+}
+
+function epochPair(folder: string, macKey: Uint8Array): RecordPair<number> {
+  return openRecordPair<number>(`${folder}/epoch`, {
+    bytesMax: EPOCH_BYTES_MAX,
+    encode: (epoch) => sealRecord(macKey, encodeCbor(['edgeward-epoch/1', epoch])),
+    decode: (bytes) => decodeEpoch(bytes, macKey),
+    generation: (epoch) => epoch,
   });
 }
 

@@ -1,4 +1,5 @@
-/** What keeps this process alive: for tests that something ended what it started. */
+/** What keeps a process alive: for tests that something ended what it started. */
+import { spawnSync } from 'node:child_process';
 
 interface Report {
   readonly workers: readonly unknown[];
@@ -9,7 +10,15 @@ export function workersAlive(): number {
   return (process.report.getReport() as unknown as Report).workers.length;
 }
 
-/** Timers, sockets and the like that hold the event loop. */
-export function handlesAlive(): readonly string[] {
-  return process.getActiveResourcesInfo().filter((name) => /Timeout|TCP|TLS/.test(name));
+/**
+ * Runs a module in a process of its own, which must end by itself; gives what it printed. A timer or
+ * a socket left behind would keep it alive until it is killed, and that is `null` for its status.
+ */
+export function runToItsEnd(source: string): { readonly status: number | null; out: string } {
+  const { status, stdout, stderr } = spawnSync(
+    process.execPath,
+    ['--input-type=module', '--no-warnings', '--eval', source],
+    { timeout: 60_000, encoding: 'utf8' },
+  );
+  return { status, out: stdout + stderr };
 }

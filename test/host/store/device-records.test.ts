@@ -11,7 +11,7 @@ import {
   type FloorRecord,
   raiseFloor,
 } from '../../../src/core/trust/floor.ts';
-import { nextEpoch, openFloorStore } from '../../../src/host/store/device-records.ts';
+import { lastEpoch, nextEpoch, openFloorStore } from '../../../src/host/store/device-records.ts';
 import { accepted, codeOf } from '../../core/base/outcome.ts';
 import { scratch } from './folder.ts';
 
@@ -90,7 +90,9 @@ describe('the floor store', () => {
 describe('nextEpoch', () => {
   it('counts from 1', () => {
     const at = folder();
+    expect(accepted(lastEpoch(at, KEY))).toBe(0);
     expect([1, 2, 3].map(() => accepted(nextEpoch(at, KEY)))).toEqual([1, 2, 3]);
+    expect(accepted(lastEpoch(at, KEY))).toBe(3);
   });
 
   it('never gives one twice, whichever copy is lost or put back between boots', () => {
