@@ -77,6 +77,7 @@ describe('lineFrames', () => {
       { name: 'line 1', frame: undefined },
       { name: 'line 2', frame: { x: { dtype: 'float32' } } },
     ]);
+    expect(notes[0]?.split(': ')[1]).toBe('cli.frame');
     expect(notes.join('')).toMatch(words);
   });
 
