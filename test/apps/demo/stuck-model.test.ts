@@ -17,7 +17,7 @@ const WORKER = `
   import(workerData.ort).then(async (ort) => {
     ort.env.wasm.numThreads = 1;
     const session = await ort.InferenceSession.create(workerData.model);
-    const vibration = new ort.Tensor('float32', new Float32Array(1024), [1, 1, 1024]);
+    const vibration = new ort.Tensor('float32', new Float32Array(1024).fill(1), [1, 1, 1024]);
     parentPort.postMessage('running');
     await session.run({ vibration });
     parentPort.postMessage('answered');
@@ -50,6 +50,13 @@ describe('stuckModel', () => {
     expect(logits?.dims).toEqual([2, 4]);
     expect(features?.dims).toEqual([2, 48]);
     expect(logits?.data).toEqual(new Float32Array(8).fill(5));
+  });
+
+  it('answers silence at once, as the self-test at boot gives it', async () => {
+    const session = await ort.InferenceSession.create(stuckModel());
+    const vibration = new ort.Tensor('float32', new Float32Array(1024), [1, 1, 1024]);
+    const { logits } = await session.run({ vibration });
+    expect(logits?.data).toEqual(new Float32Array(4).fill(1));
   });
 
   it('loads and then never answers, until its worker is ended', async () => {
