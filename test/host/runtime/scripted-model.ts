@@ -4,8 +4,10 @@ import { createGuard } from '../../../src/core/guard/guard.ts';
 import { DEFAULT_GUARD_SETTINGS, type GuardSettings } from '../../../src/core/guard/settings.ts';
 import { referenceKernels } from '../../../src/core/numeric/reference.ts';
 import type { NamedTensors, Tensor } from '../../../src/core/numeric/tensor.ts';
+import type { EdgeEvent } from '../../../src/core/telemetry/event.ts';
 import type { VerifiedBundle } from '../../../src/core/trust/verify.ts';
 import { type InferenceFaultCode, inferenceFault } from '../../../src/host/inference/faults.ts';
+import { GuardedSession } from '../../../src/host/runtime/guarded-session.ts';
 import type { LoadedModel } from '../../../src/host/runtime/loaded-model.ts';
 import { BOARD, ECHO_IO, frame, stillClock } from './releases.ts';
 
@@ -98,3 +100,30 @@ export function gate<T>(): { readonly promise: Promise<T>; open(value: T): void 
   });
   return { promise, open: (value) => settle(value) };
 }
+
+export interface Session {
+  readonly session: GuardedSession;
+  readonly clock: ReturnType<typeof stillClock>;
+  readonly events: EdgeEvent[];
+}
+
+/** A session on a scripted model, or on none, with what it told. */
+export function sessionOf(model: Scripted | undefined, fallback?: NamedTensors): Session {
+  const events: EdgeEvent[] = [];
+  const clock = stillClock();
+  const session = new GuardedSession(
+    { model: model?.model, fallback, clock, onEvent: (event) => events.push(event) },
+    model === undefined ? 'bundle-refused-at-boot' : 'boot-verified',
+  );
+  return { session, clock, events };
+}
+
+export const shortOf = (event: EdgeEvent): string =>
+  event.type === 'mode.changed' ? `${event.from} > ${event.to}: ${event.cause}` : event.type;
+
+/** Lets everything run that waits for no timer. */
+export const settled = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
+
+let next = 0;
+/** A frame unlike those before it: the frozen-frame check stays out of these tests. */
+export const fresh = (): NamedTensors => frame(1, ++next / 1e4);
