@@ -1,7 +1,9 @@
 /** Calibration as a maker does it: run the model over recorded inputs, fit its guard on the outputs. */
 import { attemptAsync, need, type Result } from '../../core/base/fault.ts';
-import { fitGuardPolicy } from '../../core/calibration/fit.ts';
+import { fitGuardPolicy, promiseRank } from '../../core/calibration/fit.ts';
 import type { RecordedOutputs } from '../../core/calibration/rows.ts';
+import type { Finding } from '../../core/guard/findings.ts';
+import { checkInput } from '../../core/guard/input-contract.ts';
 import type { GuardPolicy } from '../../core/guard/policy.ts';
 import type { Tensor } from '../../core/numeric/tensor.ts';
 import { type LinearHead, linearHead } from '../../core/onnx/linear-head.ts';
@@ -45,6 +47,8 @@ export function calibrateModel(
     const outputs = outputNames(maker, plan);
     const head = headOf(maker, outputs, plan);
     const labels = plan.labels && labelsOf(plan.labels);
+    // What can be refused at once is not refused after minutes of work.
+    need(promiseRank(plan.calibration.tensor.dims[0] ?? 0, plan.falseAlarms, plan.confidence));
     const fit = await record('fit', maker, plan, outputs);
     const calibration = await record('calibration', maker, plan, outputs);
     return need(
@@ -77,7 +81,9 @@ async function record(
   const logits: Float32Array[] = [];
   const features: Float32Array[] = [];
   for (let row = 0; row < frames.count; row++) {
-    const ran = need(await engine.run(frames.frame(row)));
+    const frame = frames.frame(row);
+    refuseBroken(`${set} row ${row}`, checkInput(io, frame).findings);
+    const ran = need(await engine.run(frame));
     logits.push(floats(ran.get(outputs.scores), outputs.scores));
     if (outputs.features !== undefined) {
       features.push(floats(ran.get(outputs.features), outputs.features));
@@ -89,6 +95,12 @@ async function record(
     ...(outputs.features === undefined ? {} : { features: joined(features) }),
     sha256: plan[set].sha256,
   };
+}
+
+/** A device would not let such a row near the model, so nothing is learnt from it. */
+function refuseBroken(where: string, [found]: readonly Finding[]): void {
+  if (found === undefined) return;
+  throw refuseMaker('maker.row', `${where}: ${found.code}: ${found.detail}`);
 }
 
 function outputNames(

@@ -1,13 +1,14 @@
 /** The closed fault codes of the maker's tools. */
 import { type FaultTable, type Refusal, refusing } from '../../core/base/fault.ts';
 
-export type MakerFaultCode = 'maker.input' | 'maker.output' | 'maker.labels';
+export type MakerFaultCode = 'maker.input' | 'maker.output' | 'maker.labels' | 'maker.row';
 
 export const MAKER_FAULTS: FaultTable<MakerFaultCode> = {
   'maker.input':
     'Give one array for every input of the model, as NAME=FILE.npy where it has several.',
   'maker.output':
     'Name the output with the raw class scores (--scores) and the one with the features (--features).',
+  'maker.row': 'Remove the row, or correct the range and conversion in the metadata.',
   'maker.labels':
     'Give labels as one axis of integers, one per fit row, for example y.astype(numpy.int32).',
 };

@@ -101,7 +101,7 @@ export function mergeIoSchema(
 /** The graph's name, dtype and dimensions with the maker's members, read by the one reader. */
 function merged(kind: string, port: GraphPort, stated: Stated): Fields {
   const path = `${kind}.${port.name}`;
-  const maker = Fields.of(path, stated.get(port.name) ?? {});
+  const maker = Fields.of(path, stated.has(port.name) ? stated.get(port.name) : {});
   const members = new Map(maker.keys().map((key) => [key, maker.raw(String(key))]));
   for (const name of ['name', 'dtype']) {
     if (members.has(name)) {

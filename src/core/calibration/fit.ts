@@ -61,10 +61,9 @@ export function fitGuardPolicy(input: CalibrationInput): Result<GuardPolicy> {
     const fit = checkSet('fit', input.fit);
     const calibration = checkSet('calibration', input.calibration);
     needSameShape(fit, calibration, input);
-    needBudget(falseAlarms, confidence);
+    const rank = need(promiseRank(calibration.count, falseAlarms, confidence));
     const halves = splitHalves(calibration.count);
     const terms = { falseAlarms, confidence, shares: { novelty: 1 } };
-    const rank = needRank(terms, halves.b.length, calibration.count);
     needSmall(fit, halves);
     needFreshRows(fit, calibration);
 
@@ -98,6 +97,22 @@ export function fitGuardPolicy(input: CalibrationInput): Result<GuardPolicy> {
     };
     // What a device would refuse to read must not leave the maker's machine.
     return need(decodeGuardPolicy(encodeGuardPolicy(policy)));
+  });
+}
+
+/**
+ * Whether so many calibration rows can carry the promise, which can be asked before a model has run
+ * on them; the value is the rank of the threshold. Faults: `calibration.budget`, `calibration.rows`.
+ */
+export function promiseRank(
+  rows: number,
+  falseAlarms: number,
+  confidence: number = CONFIDENCE_DEFAULT,
+): Result<number> {
+  return attempt(() => {
+    needBudget(falseAlarms, confidence);
+    const terms = { falseAlarms, confidence, shares: { novelty: 1 } };
+    return needRank(terms, splitHalves(rows).b.length, rows);
   });
 }
 

@@ -47,6 +47,17 @@ afterAll(async () => {
 });
 
 describe('calibrateModel', () => {
+  it('refuses a row that a device would refuse, and a promise too large, before any run', async () => {
+    const ranged = await open({}, '{"inputs": {"x": {"range": [-1e-3, 1e-3]}}}');
+    const { code, message } = faultIn(await calibrateModel(ranged, planned()));
+    expect(code).toBe('maker.row');
+    expect(message).toMatch(/^fit row 0: contract.range/);
+    const runs = toy.engine.stats().runs;
+    const early = faultIn(await calibrateModel(toy, planned({ falseAlarms: 0.001 })));
+    expect(early.code).toBe('calibration.rows');
+    expect(toy.engine.stats().runs).toBe(runs);
+  });
+
   it('fits a full guard on features, and tells of every row', async () => {
     const told: string[] = [];
     const notes: string[] = [];
@@ -164,11 +175,15 @@ const refusals: Refusal[] = [
   ],
   ['maker.output', /no output y; there are logits, features$/, 'other scores', { scores: 'y' }],
   [
-    ...(['inference.input-shape', /\[batch, 8\], not \[1, 3\]/, 'rows of another size'] as const),
+    ...([
+      'maker.row',
+      /^fit row 0: contract.shape: .*3 on axis 1/,
+      'rows of another size',
+    ] as const),
     { fit: recorded(floats([4, 3], new Float32Array(12))) },
   ],
   [
-    ...(['calibration.shape', /0/, 'no rows at all'] as const),
+    ...(['calibration.rows', /^0 calibration rows/, 'no rows at all'] as const),
     { calibration: recorded(floats([0, 8], [])) },
   ],
   [
