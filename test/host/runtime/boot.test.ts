@@ -101,13 +101,13 @@ describe('a first boot', () => {
     expect(types(events)).toEqual(['integrity.boot-refused runtime.not-installed']);
   });
 
-  it('with a bundle that may not be installed is told both', async () => {
+  it('with a bundle that may not be installed is told why', async () => {
     const { boot, events, floors } = machine();
     const { refusal } = await boot({ hardwareClass: 'other' });
-    expect(refusal?.code).toBe('runtime.not-installed');
+    expect(refusal?.code).toBe('trust.wrong-class');
     expect(types(events)).toEqual([
       'integrity.install-refused trust.wrong-class',
-      'integrity.boot-refused runtime.not-installed',
+      'integrity.boot-refused trust.wrong-class',
     ]);
     expect(accepted(floors.read()).record.generation).toBe(0);
   });

@@ -1,5 +1,5 @@
 /** The device as a whole, seen by who knows its public key only, with a broker and without one. */
-import { chmodSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { type Birth, decodeBirth } from '../../../src/core/telemetry/birth.ts';
@@ -174,15 +174,23 @@ describe('a device with a broker', () => {
 
   it('reports its health again and again', async () => {
     const hub = await broker();
-    const device = await started(folder(), { uplink: hub.uplink, healthPeriodMs: 20 });
+    const still = stillClock();
+    let asked = 0;
+    const unixMs = () => {
+      asked++;
+      return still.unixMs();
+    };
+    const clock = { ...still, unixMs };
+    const device = await started(folder(), { uplink: hub.uplink, healthPeriodMs: 20, clock });
     const count = (): number =>
       hub.published.filter(({ topic }) => kindOf(topic) === 'health').length;
     await until(() => count() >= 3);
     await device.stop();
     expect(new Set(chainOf(verified(hub, device.publicKey)))).toEqual(new Set(['first', 'next']));
-    const told = count();
+    const before = asked;
     await new Promise((resolve) => setTimeout(resolve, 80));
-    expect(count()).toBe(told);
+    // Every message asks for the time.
+    expect(asked).toBe(before);
   });
 });
 
@@ -245,7 +253,10 @@ describe('a device without a broker', () => {
     expect(device.refusal?.code).toBe('runtime.not-installed');
   });
 
-  it('lets its process end: after a stop, and after a start that was refused', () => {
+  it('lets its process end: after a stop, and after a start that was refused', async () => {
+    const full = folder();
+    await (await started(full, { bundlePath: shipped(folder()) })).stop();
+    mkdirSync(join(full, 'floor.0.tmp'));
     const { clock: _, ...options } = optionsFor(folder(), {
       bundlePath: shipped(folder()),
       uplink: NOWHERE,
@@ -259,12 +270,14 @@ describe('a device without a broker', () => {
       const options = { ...${JSON.stringify(options)}, clock };
       const refused = await startDevice({ ...options, group: 'a/b' });
       const unreachable = await startDevice({ ...options, uplink: { url: 'http://h' } });
+      const unwritable = await startDevice({ ...options, stateFolder: ${JSON.stringify(full)} });
       const { value } = await startDevice(options);
       const { mode } = value;
       await value.stop();
-      console.log(refused.fault.code, unreachable.fault.code, mode);
+      const faults = [refused, unreachable, unwritable].map(({ fault }) => fault.code);
+      console.log(...faults, mode);
     `);
-    expect(out).toBe('telemetry.id uplink.bad-url nominal\n');
+    expect(out).toBe('telemetry.id uplink.bad-url store.write nominal\n');
     expect(status).toBe(0);
   });
 });
@@ -296,7 +309,10 @@ describe('a start that promises nothing is a fault and leaves nothing running', 
 
   it('for a name that no topic can carry, with a broker and without', async () => {
     const bundlePath = shipped(folder());
-    expect(await refused(folder(), { group: 'a/b', bundlePath })).toBe('telemetry.id');
+    const state = folder();
+    expect(await refused(state, { group: 'a/b', bundlePath })).toBe('telemetry.id');
+    // No boot was counted and nothing installed for it.
+    expect(readdirSync(state).sort()).toEqual(['device.key', 'device.pub']);
     expect(await refused(folder(), { deviceName: 'a.b', bundlePath })).toBe('telemetry.id');
     const change = { deviceName: '#', bundlePath, uplink: undefined };
     expect(await refused(folder(), change)).toBe('telemetry.id');

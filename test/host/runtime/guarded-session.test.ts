@@ -280,9 +280,15 @@ describe('a device in SAFE', () => {
     const hanging = gate<Result<true>>();
     model.selfTest = () => hanging.promise;
     await session.infer(fresh());
-    const closing = session.close();
-    hanging.open(failed);
+    let closed = false;
+    const closing = session.close().then(() => {
+      closed = true;
+    });
+    await settled();
+    expect(closed).toBe(false);
+    hanging.open(ok(true));
     await closing;
+    expect(session.mode).toBe('NOMINAL');
     const told = events.length;
     await settled();
     expect(events).toHaveLength(told);
