@@ -23,7 +23,7 @@ export interface RootInitOptions {
   readonly json?: boolean;
 }
 
-/** Refuses with `cli.option`, `store.*`, `key.*`, `root.*`, `trust.development-key`. */
+/** Refuses with `cli.option`, `store.exists`, `store.*`, `key.*`, `root.*`, `trust.development-key`. */
 export function rootInit(options: RootInitOptions): void {
   const bytes = need(
     makeRoot({
@@ -36,7 +36,8 @@ export function rootInit(options: RootInitOptions): void {
       production: options.production === true,
     }),
   );
-  need(writeFileAtomic(options.out, [bytes]));
+  // A root that devices trust is not replaced by a slip of the hand.
+  need(writeFileAtomic(options.out, [bytes], { fresh: true }));
   show(need(decodeRoot(bytes)), options.out, options.json === true);
 }
 

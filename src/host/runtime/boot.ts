@@ -49,14 +49,19 @@ export function bootModel(input: BootInput): Promise<Result<Booted>> {
     const { record } = need(input.floors.read());
     const { root, profile, hardwareClass, clock } = input;
     const context = trustContext(root, record, profile, hardwareClass, clock);
-    installGiven(input, context);
+    const notInstalled = installGiven(input, context);
     const booted = await attemptAsync(async () => {
       const bundle = need(verifyInstalled(input.stateFolder, context));
       return need(await openModel(bundle, input.board, clock));
     });
     if (!booted.ok) {
-      input.onEvent({ type: 'integrity.boot-refused', fault: booted.fault.code });
-      return { model: undefined, refusal: booted.fault, fallback: recordedSafeOutput(record) };
+      // Where nothing was installed before, the reason is why nothing was installed now.
+      const refusal =
+        booted.fault.code === 'runtime.not-installed'
+          ? (notInstalled ?? booted.fault)
+          : booted.fault;
+      input.onEvent({ type: 'integrity.boot-refused', fault: refusal.code });
+      return { model: undefined, refusal, fallback: recordedSafeOutput(record) };
     }
     const model = booted.value;
     input.onEvent({ type: 'integrity.boot-verified', bundle: bundleName(model.bundle) });
@@ -73,15 +78,17 @@ export function bundleName(bundle: VerifiedBundle): BundleName {
   return { name, version, digest: bundle.manifestSha256, securityVersion };
 }
 
-function installGiven(input: BootInput, context: TrustContext): void {
+/** The fault where a bundle was given and refused. */
+function installGiven(input: BootInput, context: TrustContext): Fault | undefined {
   const { bundlePath, stateFolder } = input;
-  if (bundlePath === undefined || isInstalled(bundlePath, stateFolder, context)) return;
+  if (bundlePath === undefined || isInstalled(bundlePath, stateFolder, context)) return undefined;
   const installed = installBundle(bundlePath, stateFolder, context);
-  input.onEvent(
-    installed.ok
-      ? { type: 'integrity.installed', bundle: bundleName(installed.value) }
-      : { type: 'integrity.install-refused', fault: installed.fault.code },
-  );
+  if (installed.ok) {
+    input.onEvent({ type: 'integrity.installed', bundle: bundleName(installed.value) });
+    return undefined;
+  }
+  input.onEvent({ type: 'integrity.install-refused', fault: installed.fault.code });
+  return installed.fault;
 }
 
 /** The same release is installed whole already: nothing needs to be written. */

@@ -18,6 +18,7 @@ import type { TrustProfile } from '../../core/trust/admissible.ts';
 import type { FloorRecord } from '../../core/trust/floor.ts';
 import { payloadOf, type VerifiedBundle } from '../../core/trust/verify.ts';
 import { type DeviceIdentity, loadIdentity, newBootSeed } from '../platform/identity.ts';
+import { type InstanceLock, lockFolder } from '../platform/instance-lock.ts';
 import { sampleBoard } from '../platform/probes.ts';
 import { type FloorStore, lastEpoch, nextEpoch, openFloorStore } from '../store/device-records.ts';
 import { refuseStore } from '../store/faults.ts';
@@ -74,24 +75,39 @@ export interface Device {
 export function startDevice(options: DeviceOptions): Promise<Result<Device>> {
   return attemptAsync(async () => {
     need(cryptoSelfTest());
-    const { stateFolder } = options;
-    const identity = need(loadIdentity(stateFolder));
-    const root = need(readRoot(options.rootPath));
-    const name = options.deviceName ?? identity.defaultName;
-    need(buildTopic({ group: options.group, device: name, kind: 'status' }));
-    const floors = openFloorStore(stateFolder, identity.keys.macKey);
-    const record = firstFloor(floors, need(lastEpoch(stateFolder, identity.keys.macKey)));
-    const epoch = need(nextEpoch(stateFolder, identity.keys.macKey));
-    const device = new RunningDevice(options, identity, epoch, record.clockFloorMs);
-    need(device.openUplink());
+    const identity = need(loadIdentity(options.stateFolder));
+    const lock = need(await lockFolder(options.stateFolder));
     try {
-      device.begin(need(await bootModel({ ...options, root, floors, onEvent: device.emit })));
+      return await startLocked(options, identity, lock);
     } catch (thrown) {
-      await device.stop();
+      lock.release();
       throw thrown;
     }
-    return device;
   });
+}
+
+async function startLocked(
+  options: DeviceOptions,
+  identity: DeviceIdentity,
+  lock: InstanceLock,
+): Promise<Device> {
+  const { stateFolder, group } = options;
+  const { macKey } = identity.keys;
+  const root = need(readRoot(options.rootPath));
+  const name = options.deviceName ?? identity.defaultName;
+  need(buildTopic({ group, device: name, kind: 'status' }));
+  const floors = openFloorStore(stateFolder, macKey);
+  const record = firstFloor(floors, need(lastEpoch(stateFolder, macKey)));
+  const epoch = need(nextEpoch(stateFolder, macKey));
+  const device = new RunningDevice(options, identity, epoch, record.clockFloorMs, lock);
+  need(device.openUplink());
+  try {
+    device.begin(need(await bootModel({ ...options, root, floors, onEvent: device.emit })));
+  } catch (thrown) {
+    await device.stop();
+    throw thrown;
+  }
+  return device;
 }
 
 /**
@@ -117,6 +133,7 @@ class RunningDevice implements Device {
   readonly emit: (event: EdgeEvent) => void;
   readonly #options: DeviceOptions;
   readonly #identity: DeviceIdentity;
+  readonly #lock: InstanceLock;
   readonly #reporter: Reporter;
   #early: EdgeEvent[] | undefined = [];
   #uplink: Uplink = noUplink();
@@ -130,7 +147,9 @@ class RunningDevice implements Device {
     identity: DeviceIdentity,
     epoch: number,
     clockFloorMs: number,
+    lock: InstanceLock,
   ) {
+    this.#lock = lock;
     const { clock, group } = options;
     this.#options = options;
     this.#identity = identity;
@@ -233,6 +252,7 @@ class RunningDevice implements Device {
     await this.#session.close();
     if (this.#early === undefined) await this.reportHealth();
     await this.#uplink.close();
+    this.#lock.release();
   }
 
   #emit(event: EdgeEvent): void {

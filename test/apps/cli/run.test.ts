@@ -96,7 +96,7 @@ describe('edgeward run', () => {
     const ran = await edgeward(run('refused', 'damaged-9000-toy.bundle', ...args));
     expect(ran.code, ran.stderr).toBe(0);
     expect(ran.stderr).toMatch(/integrity\.install-refused .*bundle\./);
-    expect(ran.stderr).toMatch(/no model runs: runtime\.not-installed: /);
+    expect(ran.stderr).toMatch(/no model runs: bundle\./);
     expect(ran.stderr).not.toMatch(/cli\.|npy\./);
     const lines = judgedLines(ran.stdout);
     expect(lines.map(({ name }) => name)).toEqual(['001.npy', '002.npy', '003.npy', '004.npy']);

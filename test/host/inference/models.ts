@@ -1,17 +1,17 @@
 /** Models and tensors that the tests of the inference room share. */
-import type { MonotonicMs, UnixMs } from '../../../src/core/base/time.ts';
+import type { Clock, MonotonicMs, UnixMs } from '../../../src/core/base/time.ts';
 import type { DType, NamedTensors, Tensor, TensorData } from '../../../src/core/numeric/tensor.ts';
 import { encodeModel, type OnnxNodeSpec } from '../../../src/core/onnx/writer.ts';
 import { makersModel, type RunnableModel } from '../../../src/core/trust/runnable-model.ts';
 import type { EngineOptions } from '../../../src/host/inference/engine.ts';
 
 /** A clock that stands still until it is moved. */
-export function testClock() {
+export function testClock(): Clock & { advance(ms: number): void } {
   let now = 0;
   return {
     monotonicMs: () => now as MonotonicMs,
     unixMs: () => now as UnixMs,
-    advance(ms: number) {
+    advance(ms: number): void {
       now += ms;
     },
   };
