@@ -16,6 +16,7 @@ import { type FloorStore, openFloorStore } from '../../../src/host/store/device-
 import { STORE_FAULTS } from '../../../src/host/store/faults.ts';
 import { accepted, codeOf, faultIn } from '../../core/base/outcome.ts';
 import { scratch } from '../store/folder.ts';
+import { until } from '../uplink/brokers.ts';
 import { workersAlive } from './alive.ts';
 import {
   BOARD,
@@ -230,7 +231,7 @@ describe('the floor', () => {
     const full = err(faultOf(STORE_FAULTS, 'store.write', 'ENOSPC'));
     const stuck = { ...inputFor(state, []), floors: { read: floors.read, write: () => full } };
     expect(faultIn(await bootModel(stuck)).code).toBe('store.write');
-    expect(workersAlive()).toBe(workers);
+    await until(() => workersAlive() === workers);
   });
 
   it('of another device is none of this one', async () => {

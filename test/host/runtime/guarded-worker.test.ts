@@ -8,6 +8,7 @@ import { GuardedSession } from '../../../src/host/runtime/guarded-session.ts';
 import { openModel } from '../../../src/host/runtime/loaded-model.ts';
 import { accepted } from '../../core/base/outcome.ts';
 import { FOREVER, int64, loopModel } from '../inference/models.ts';
+import { until } from '../uplink/brokers.ts';
 import { workersAlive } from './alive.ts';
 import { BOARD, CONTEXT, release, stillClock } from './releases.ts';
 
@@ -44,7 +45,7 @@ describe('a guarded worker', () => {
     expect(await count(7n)).toEqual(['substitute', 'SAFE', 'mode.withholding']);
     expect(await count(8n)).toEqual(['substitute', 'SAFE', 'mode.withholding']);
     expect(model.engine.stats()).toMatchObject({ generation: 1 + RESPAWNS_MAX, respawnsLeft: 0 });
-    expect(workersAlive()).toBe(0);
+    await until(() => workersAlive() === 0);
 
     // Lets the self-test of that frame fail.
     await new Promise((resolve) => setImmediate(resolve));
@@ -62,6 +63,6 @@ describe('a guarded worker', () => {
     expect(seen.filter((type) => type === 'inference.deadline')).toHaveLength(1 + RESPAWNS_MAX);
     expect(seen.filter((type) => type === 'inference.budget-exhausted')).toHaveLength(1);
     await session.close();
-    expect(workersAlive()).toBe(0);
+    await until(() => workersAlive() === 0);
   });
 });
