@@ -28,7 +28,7 @@ describe('a guarded worker', () => {
     const events: EdgeEvent[] = [];
     const source = bytesSource(counting);
     const bundle = accepted(verifyBundle(source, 'boot', CONTEXT, { keep: ['model'] }));
-    const model = accepted(await openModel(bundle, { ...BOARD, runDeadlineMs: 400 }, clock));
+    const model = accepted(await openModel(bundle, { ...BOARD, runDeadlineMs: 1_000 }, clock));
     const onEvent = (event: EdgeEvent): void => void events.push(event);
     const session = new GuardedSession({ model, clock, onEvent }, 'boot-verified');
     const count = async (n: bigint) => {
