@@ -7,20 +7,24 @@ import { realpathSync } from 'node:fs';
 import { createServer, type Server } from 'node:net';
 import { toHex, utf8 } from '../../core/base/bytes.ts';
 import { attemptAsync, type Result } from '../../core/base/fault.ts';
-import { sha256 } from '../../core/crypto/digest.ts';
+import { sealRecord } from '../../core/crypto/mac.ts';
 import { refusePlatform } from './faults.ts';
 
 export interface InstanceLock {
   release(): void;
 }
 
-/** The folder must exist. Fault: `platform.in-use`. Not seen across network namespaces. */
-export function lockFolder(folder: string): Promise<Result<InstanceLock>> {
+/**
+ * The folder must exist. The socket's name is made with a key of the device, so that no other local
+ * user can take it beforehand. Where sockets are forbidden there is no lock. Not seen across network
+ * namespaces. Fault: `platform.in-use`.
+ */
+export function lockFolder(folder: string, macKey: Uint8Array): Promise<Result<InstanceLock>> {
   return attemptAsync(async () => {
     if (process.platform !== 'linux') return { release: () => {} };
-    const digest = toHex(sha256(utf8(realpathSync(folder))));
+    const name = toHex(sealRecord(macKey, utf8(realpathSync(folder))).slice(-32));
     const server = createServer((socket) => socket.destroy());
-    if (!(await listens(server, `\0edgeward-${digest}`))) {
+    if ((await listenError(server, `\0edgeward-${name}`)) === 'EADDRINUSE') {
       throw refusePlatform('platform.in-use', `another process runs on ${folder}`);
     }
     // The lock alone keeps no process alive.
@@ -29,9 +33,9 @@ export function lockFolder(folder: string): Promise<Result<InstanceLock>> {
   });
 }
 
-function listens(server: Server, name: string): Promise<boolean> {
+function listenError(server: Server, name: string): Promise<string | undefined> {
   return new Promise((resolve) => {
-    server.once('error', () => resolve(false));
-    server.listen(name, () => resolve(true));
+    server.once('error', (error: NodeJS.ErrnoException) => resolve(error.code));
+    server.listen(name, () => resolve(undefined));
   });
 }

@@ -76,7 +76,7 @@ export function startDevice(options: DeviceOptions): Promise<Result<Device>> {
   return attemptAsync(async () => {
     need(cryptoSelfTest());
     const identity = need(loadIdentity(options.stateFolder));
-    const lock = need(await lockFolder(options.stateFolder));
+    const lock = need(await lockFolder(options.stateFolder, identity.keys.macKey));
     try {
       return await startLocked(options, identity, lock);
     } catch (thrown) {
