@@ -20,6 +20,7 @@ export type CoseFaultCode =
   | 'cose.malformed'
   | 'cose.not-sign1'
   | 'cose.algorithm'
+  | 'cose.curve'
   | 'cose.header'
   | 'cose.type'
   | 'cose.payload'
@@ -46,10 +47,11 @@ export const COSE_FAULTS: FaultTable<CoseFaultCode> = {
   'cbor.items': 'The document holds more items than the limit: make it smaller.',
   'cbor.size': 'The document is larger than the limit: make it smaller.',
   'cose.malformed': 'The signature block is damaged: get the file from its maker again.',
-  'cose.not-sign1': 'Only COSE_Sign1 with Ed25519 is accepted: sign with `edgeward`.',
-  'cose.algorithm': 'Only Ed25519 (-19, RFC 9864) is accepted: sign with `edgeward`.',
-  'cose.header':
-    'The protected header holds other members than alg, kid and typ: sign with `edgeward`.',
+  'cose.not-sign1': 'Only COSE_Sign1 is accepted, one signer in a block: sign with `edgeward`.',
+  'cose.algorithm':
+    'Only Ed25519 (-19, RFC 9864) is accepted, and ES256 on import: sign with `edgeward`.',
+  'cose.curve': 'Of EdDSA only Ed25519 is accepted: ask the signer for such a signature.',
+  'cose.header': 'A header holds members that have no place in it: sign with `edgeward`.',
   'cose.type': 'The signature was made for another kind of document: give the right file.',
   'cose.payload': 'The payload is attached where it must be detached, or the reverse: sign again.',
   'cose.unknown-key':

@@ -12,10 +12,10 @@ import { encodeCbor } from './encode.ts';
 import { refuseCose } from './faults.ts';
 import { CborTag, type CborValue, cborMap } from './value.ts';
 
-const SIGN1_TAG = 18;
+export const SIGN1_TAG = 18;
 const ALG_ED25519 = -19;
-const HEADER_ALG = 1;
-const HEADER_KID = 4;
+export const HEADER_ALG = 1;
+export const HEADER_KID = 4;
 const HEADER_TYP = 16;
 const THUMBPRINT_BYTES = 32;
 
@@ -84,8 +84,8 @@ export function claimedKid(bytes: Uint8Array): Result<Uint8Array> {
   });
 }
 
-// RFC 9052 4.4: Sig_structure = ["Signature1", body_protected, external_aad, payload]
-function toBeSigned(header: Uint8Array, aad: Uint8Array, payload: Uint8Array): Uint8Array {
+/** RFC 9052 4.4: Sig_structure = ["Signature1", body_protected, external_aad, payload]. */
+export function toBeSigned(header: Uint8Array, aad: Uint8Array, payload: Uint8Array): Uint8Array {
   return encodeCbor(['Signature1', header, aad, payload]);
 }
 
@@ -131,7 +131,11 @@ function readHeader(bytes: Uint8Array, typ: string | undefined): Uint8Array {
   return kid;
 }
 
-function payloadOf(attached: CborValue, detached: Uint8Array | undefined): Uint8Array {
+/** The payload from the one place where it must be. Fault: `cose.payload`. */
+export function payloadOf(
+  attached: CborValue | undefined,
+  detached: Uint8Array | undefined,
+): Uint8Array {
   if (detached !== undefined) {
     if (attached !== null) throw refuseCose('cose.payload', 'the payload must be detached');
     return detached;
