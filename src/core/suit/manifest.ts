@@ -150,22 +150,26 @@ function asciiName(bytes: Uint8Array): string {
   return text;
 }
 
-function mapOf(value: CborValue | undefined): ReadonlyMap<unknown, CborValue> {
+/** What a member must be; `suit.malformed` otherwise. */
+export function mapOf(value: CborValue | undefined): ReadonlyMap<unknown, CborValue> {
   if (value instanceof Map) return value;
   throw refuseSuit('suit.malformed', 'a map is missing in the manifest');
 }
 
-function listOf(value: CborValue | undefined): readonly CborValue[] {
+/** As `mapOf`. */
+export function listOf(value: CborValue | undefined): readonly CborValue[] {
   if (Array.isArray(value)) return value;
   throw refuseSuit('suit.malformed', 'a list is missing in the manifest');
 }
 
-function bstr(value: CborValue | undefined): Uint8Array {
+/** As `mapOf`. */
+export function bstr(value: CborValue | undefined): Uint8Array {
   if (value instanceof Uint8Array) return value;
   throw refuseSuit('suit.malformed', 'a byte string is missing in the manifest');
 }
 
-function whole(value: CborValue | undefined): number {
+/** As `mapOf`. */
+export function whole(value: CborValue | undefined): number {
   if (typeof value === 'number' && Number.isSafeInteger(value) && value >= 0) return value;
   throw refuseSuit('suit.malformed', 'a whole number is missing in the manifest');
 }
