@@ -1,11 +1,7 @@
 /** The envelope: laid out as the draft says, and closed against everything else. */
-import { createPublicKey, verify } from 'node:crypto';
-import { readFileSync } from 'node:fs';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { fromHex, toHex } from '../../../src/core/base/bytes.ts';
 import { MANIFEST_BYTES_MAX } from '../../../src/core/base/limits.ts';
-import { decodeCbor } from '../../../src/core/cose/decode.ts';
 import { encodeCbor } from '../../../src/core/cose/encode.ts';
 import { openSign1 } from '../../../src/core/cose/sign1.ts';
 import { CborTag, type CborValue, cborMap } from '../../../src/core/cose/value.ts';
@@ -14,8 +10,6 @@ import { signerFromSeed } from '../../../src/core/crypto/ed25519.ts';
 import { encodeDigest } from '../../../src/core/suit/digest.ts';
 import { META_URI, openEnvelope, SUIT_AAD, sealEnvelope } from '../../../src/core/suit/envelope.ts';
 import { SUIT_FAULTS } from '../../../src/core/suit/faults.ts';
-import { parseManifest } from '../../../src/core/suit/manifest.ts';
-import { sharedMissing, sharedPath } from '../../shared.ts';
 import { accepted, codeOf, faultIn } from '../base/outcome.ts';
 
 const signers = [1, 2].map((fill) => signerFromSeed(new Uint8Array(32).fill(fill)));
@@ -135,46 +129,3 @@ describe('what it refuses', () => {
     );
   });
 });
-
-const draft = (name: string): { bare: Uint8Array; signed: Uint8Array } => {
-  const text = readFileSync(sharedPath(`vectors/suit/${name}.txt`), 'utf8');
-  const [bare, signed] = [...text.matchAll(/~~~\s+((?:[0-9a-f]+\s+)+)~~~/g)].map(
-    ([, hex]) => fromHex((hex as string).replaceAll(/\s/g, '')) as Uint8Array,
-  );
-  return { bare: bare as Uint8Array, signed: signed as Uint8Array };
-};
-
-describe.skipIf(sharedMissing)(
-  sharedMissing ? 'the examples of the SUIT draft (shared vectors absent)' : 'the draft examples',
-  () => {
-    it.each(['example0', 'example1', 'example2'])('%s is refused by name', (name) => {
-      for (const bytes of Object.values(draft(name))) {
-        // They have no metadata of ours, or integrated payloads of their own, and sign with ES256.
-        expect(faultIn(openEnvelope(bytes)).code).toBe('suit.malformed');
-      }
-    });
-
-    it.each(['example0', 'example1', 'example2'])(
-      '%s: its digest and signature are laid out as ours',
-      (name) => {
-        const value = accepted(decodeCbor(draft(name).signed, { tags: [107] })) as CborTag;
-        const members = value.value as ReadonlyMap<number, Uint8Array>;
-        const manifestBytes = members.get(3) as Uint8Array;
-        const wrapper = accepted(decodeCbor(members.get(2) as Uint8Array)) as Uint8Array[];
-        // The digest is over the manifest wrapped in a byte string, and we write the same bytes.
-        const ours = encodeDigest(sha256(encodeCbor(manifestBytes)));
-        expect(toHex(wrapper[0] as Uint8Array)).toBe(toHex(ours));
-        // The signature is over that encoded digest, with no external data.
-        const block = accepted(decodeCbor(wrapper[1] as Uint8Array, { tags: [18] })) as CborTag;
-        const [header, , payload, signature] = block.value as CborValue[];
-        expect(payload).toBe(null);
-        const signed = encodeCbor(['Signature1', header as Uint8Array, SUIT_AAD, ours]);
-        const key = createPublicKey(readFileSync(sharedPath('vectors/suit/public_key.pem')));
-        const es256 = { key, dsaEncoding: 'ieee-p1363' } as const;
-        expect(verify('sha256', signed, es256, signature as Uint8Array)).toBe(true);
-        // Their commands are outside our template.
-        expect(codeOf(parseManifest(manifestBytes))).toMatch(/^suit\./);
-      },
-    );
-  },
-);
