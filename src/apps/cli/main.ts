@@ -206,4 +206,5 @@ function reportDefect(thrown: unknown): void {
   process.exitCode = EXIT_INTERNAL;
 }
 
-await main();
+/** Awaited by `dist/cli.js`: a CommonJS module, which the build also writes of this, cannot await. */
+export const ended: Promise<void> = main();
