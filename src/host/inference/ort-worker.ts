@@ -3,6 +3,7 @@
  * importer of onnxruntime-web, and only after the memory clamp is in place.
  */
 import { readFileSync } from 'node:fs';
+import { setFlagsFromString } from 'node:v8';
 import { parentPort } from 'node:worker_threads';
 import type { InferenceSession, Tensor as OrtTensor } from 'onnxruntime-web/wasm';
 import { copyBytes, equalBytes } from '../../core/base/bytes.ts';
@@ -77,6 +78,9 @@ async function answer(
 async function open(request: OpenRequest): Promise<Opened> {
   const model = verifiedCopy(request);
   const clamp = clampMemory(request.wasmPagesMax);
+  // Functions are validated when they are first called: of 14 MB a model calls few. Set before this
+  // thread started, the flag would make its start slower.
+  setFlagsFromString('--wasm-lazy-validation');
   const ort = await import('onnxruntime-web/wasm');
   ort.env.logLevel = 'fatal';
   ort.env.wasm.numThreads = 1;
