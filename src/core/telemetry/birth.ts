@@ -99,9 +99,9 @@ const ueid: Member<Uint8Array> = {
 const semanticVersion: Member<string> = {
   write: (value) => [word.write(value) ?? '', VERSION_SCHEME_SEMVER],
   read(fields, key) {
-    const [version, scheme, ...rest] = fields.list(key, 2);
-    if (typeof version === 'string' && scheme === VERSION_SCHEME_SEMVER && rest.length === 0) {
-      return version;
+    const parts = fields.list(key, 2);
+    if (typeof parts[0] === 'string' && parts[1] === VERSION_SCHEME_SEMVER) {
+      return word.read(new Fields(fields.at(key), new Map(parts.entries())), 0);
     }
     throw refuseTelemetry('telemetry.claim', `${fields.at(key)} is no semantic version`);
   },

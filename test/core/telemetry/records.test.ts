@@ -183,6 +183,7 @@ describe('birth', () => {
   });
 
   it.each([
+    ['a long version', 271, ['x'.repeat(65), 16384]],
     ['a short nonce', 10, new Uint8Array(7)],
     ['a long nonce', 10, new Uint8Array(65)],
     ['another profile', 265, 'urn:uuid:00000000-0000-4000-8000-000000000000'],
