@@ -3,24 +3,23 @@
  * closed fault code and whose `next` says what to do.
  */
 import type { Fault, Result } from './core/base/fault.ts';
-import { type Device, type DeviceOptions, startDevice as start } from './host/runtime/device.ts';
-import { type GuardOptions, type OpenGuard, openGuardResult } from './host/runtime/open-guard.ts';
+import { type Device, startDevice as start } from './host/runtime/device.ts';
+import { type OpenGuard, openGuardResult } from './host/runtime/open-guard.ts';
+import type { DeviceOptions, GuardOptions } from './host/runtime/options.ts';
 
 export type { Fault } from './core/base/fault.ts';
 export type { Clock, MonotonicMs, UnixMs } from './core/base/time.ts';
 export type { ModelMetadata } from './core/bundle/metadata.ts';
-export type { BoardProfile } from './core/device/profile.ts';
 export type { Source, Verdict } from './core/guard/decision.ts';
 export type { Finding, FindingCode } from './core/guard/findings.ts';
 export type { DType, NamedTensors, Tensor, TensorData } from './core/numeric/tensor.ts';
 export type { EdgeEvent } from './core/telemetry/event.ts';
 export type { TrustProfile } from './core/trust/admissible.ts';
 export type { VerifiedBundle } from './core/trust/verify.ts';
-export { loadBoardProfile } from './host/platform/board.ts';
-export { systemClock } from './host/platform/clock.ts';
-export type { Device, DeviceOptions } from './host/runtime/device.ts';
+export type { Device } from './host/runtime/device.ts';
 export type { FrameJudgement } from './host/runtime/guarded-session.ts';
-export type { GuardOptions, OpenGuard } from './host/runtime/open-guard.ts';
+export type { OpenGuard } from './host/runtime/open-guard.ts';
+export type { DeviceOptions, GuardOptions } from './host/runtime/options.ts';
 export type { UplinkOptions } from './host/runtime/uplink.ts';
 export { EDGEWARD_VERSION } from './host/runtime/version.ts';
 
@@ -64,6 +63,18 @@ export async function openGuard(options: GuardOptions): Promise<OpenGuard> {
 /**
  * Starts a device: identity, installed bundle, rollback floors, guard and signed telemetry. A
  * refused bundle does not reject: the device comes up in SAFE and says why in `refusal`.
+ *
+ * ```ts
+ * const device = await startDevice({
+ *   stateFolder: '/var/lib/edgeward',
+ *   root: '/etc/edgeward/root.cbor',
+ *   bundle: '/mnt/update/model.bundle',
+ *   profile: 'production',
+ *   uplink: { url: 'mqtts://broker.example', tls: { ca } },
+ * });
+ * const { verdict, outputs } = await device.infer(frame);
+ * await device.stop();
+ * ```
  */
 export async function startDevice(options: DeviceOptions): Promise<Device> {
   return unwrap(await start(options));

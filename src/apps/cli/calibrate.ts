@@ -6,9 +6,10 @@ import { sha256 } from '../../core/crypto/digest.ts';
 import type { GuardPolicy } from '../../core/guard/policy.ts';
 import { encodeGuardPolicy } from '../../core/guard/policy-codec.ts';
 import { decodeNpy } from '../../core/numeric/npy.ts';
-import { readFileBounded, writeFileAtomic } from '../../host/store/files.ts';
+import { readFileBounded } from '../../host/store/files.ts';
 import { calibrateModel, type RecordedInputs } from '../maker/calibration.ts';
 import { openModelFiles } from './model-files.ts';
+import { writeOutput } from './output-file.ts';
 import { note, type Progress, progress, say, sayJson, styled } from './terminal.ts';
 
 export interface CalibrateOptions {
@@ -52,7 +53,8 @@ export async function calibrate(options: CalibrateOptions): Promise<void> {
     bar?.done();
     await maker.engine.close();
   }
-  need(writeFileAtomic(options.out, [encodeGuardPolicy(policy)]));
+  const inputs = [options.model, options.fit, options.labels, options.calibration];
+  writeOutput(options.out, encodeGuardPolicy(policy), inputs);
   report(policy, options);
 }
 

@@ -39,6 +39,7 @@ export const EXIT_CODES: Readonly<Record<string, number>> = {
   uplink: 34,
   cli: 35,
   maker: 36,
+  scan: 37,
 };
 
 export function exitCodeOf(fault: Fault): number {

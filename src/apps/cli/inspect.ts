@@ -56,7 +56,7 @@ function show(
     line(`  input  ${name}: ${dtype} [${dims.map(dimText).join(', ')}]${within}`);
   }
   for (const { name, dtype, dims, role, labels } of meta.io.outputs) {
-    const named = labels === undefined ? '' : `: ${labels.slice(0, 8).join(', ')}`;
+    const named = labels === undefined ? '' : `: ${labels.join(', ')}`;
     line(`  output ${name}: ${dtype} [${dims.map(dimText).join(', ')}] ${role}${named}`);
   }
   for (const { path, sizeBytes, role, sha256 } of meta.files) {
@@ -64,6 +64,7 @@ function show(
   }
   for (const use of meta.intendedUses) line(`  intended:   ${use}`);
   for (const use of meta.prohibitedUses) line(`  prohibited: ${use}`);
+  for (const code of meta.waived ?? []) line(`  waived:     ${code}`);
 }
 
 function dimText(dim: Dim): string {

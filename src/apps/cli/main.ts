@@ -69,6 +69,30 @@ program
   .action(async (options) => (await import('./calibrate.ts')).calibrate(options));
 
 program
+  .command('features')
+  .description('make the input of the last linear layer an output, which the guard needs')
+  .argument('<M.onnx>', 'the model; it is not re-encoded, the output is appended')
+  .option('--scores <NAME>', 'output with the class scores (default: logits, or the only one)')
+  .option('--name <NAME>', 'fail unless the output is called so; its tensor gives it its name')
+  .option(
+    '--samples <[NAME=]X.npy>',
+    'inputs to prove on that nothing changed; repeat it for each input (default: random)',
+    collected,
+    [],
+  )
+  .requiredOption('--out <M2.onnx>', 'model to write')
+  .option('--json', 'print JSON')
+  .action(async (file, options) => (await import('./features.ts')).features(file, options));
+
+program
+  .command('scan')
+  .description('look for what does not belong into a model, as `pack` does, without running it')
+  .argument('<M.onnx>', 'the model')
+  .option('--metadata <M.json>', 'for the findings that it waives')
+  .option('--json', 'print JSON')
+  .action(async (file, options) => (await import('./scan.ts')).scan(file, options));
+
+program
   .command('pack')
   .description('sign a model with its guard and metadata into one bundle')
   .requiredOption('--model <M.onnx>', 'the model')
@@ -84,6 +108,17 @@ program
   .requiredOption('--out <F.bundle>', 'bundle to write')
   .option('--json', 'print JSON')
   .action(async (options) => (await import('./pack.ts')).pack(options));
+
+program
+  .command('sign')
+  .description('add signatures to a bundle; manifest and payloads stay as they are')
+  .argument('<F.bundle>', 'bundle that `pack` signed')
+  .option('--add', 'add to the signatures it has (the only thing this does)')
+  .option('--key <FILE.key>', 'private release key; repeat it for each', collected, [])
+  .option('--root <root.cbor>', 'verify the earlier signatures and the new keys under it')
+  .requiredOption('--out <F2.bundle>', 'bundle to write')
+  .option('--json', 'print JSON')
+  .action(async (file, options) => (await import('./sign.ts')).sign(file, options));
 
 trusted(
   program
@@ -156,6 +191,10 @@ function whole(min: number): (text: string) => number {
     if (/^\d+$/.test(text) && Number.isSafeInteger(value) && value >= min) return value;
     throw new InvalidArgumentError(`It must be a whole number of at least ${min}.`);
   };
+}
+
+function collected(value: string, earlier: readonly string[]): readonly string[] {
+  return [...earlier, value];
 }
 
 function number(): (text: string) => number {

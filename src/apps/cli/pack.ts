@@ -1,11 +1,12 @@
 /** `edgeward pack`: model, guard and metadata into one signed bundle, verified before it is written. */
 import { need } from '../../core/base/fault.ts';
 import { GUARD_POLICY_BYTES_MAX } from '../../core/base/limits.ts';
-import { readFileBounded, writeFileAtomic } from '../../host/store/files.ts';
+import { readFileBounded } from '../../host/store/files.ts';
 import { openPrivateKey } from '../maker/keys.ts';
 import { packModel } from '../maker/packing.ts';
 import { refuseCli } from './faults.ts';
 import { openModelFiles } from './model-files.ts';
+import { writeOutput } from './output-file.ts';
 import { note, say, sayJson, styled } from './terminal.ts';
 import { identityOf } from './trusted-bundle.ts';
 
@@ -47,7 +48,7 @@ export async function pack(options: PackOptions): Promise<void> {
       signers: keys.map(({ signer }) => signer),
     }),
   );
-  need(writeFileAtomic(options.out, [bytes]));
+  writeOutput(options.out, bytes, [options.model, options.guard, options.metadata, ...options.key]);
   const development = keys.some((key) => key.development);
   const identity = { ...identityOf(bundle), development };
   if (options.json === true) sayJson({ out: options.out, sizeBytes: bytes.length, ...identity });

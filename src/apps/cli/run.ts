@@ -3,14 +3,13 @@ import { need } from '../../core/base/fault.ts';
 import type { InputSchema } from '../../core/bundle/io-schema.ts';
 import type { EdgeEvent } from '../../core/telemetry/event.ts';
 import type { TrustProfile } from '../../core/trust/admissible.ts';
-import { loadBoardProfile, thisBoard } from '../../host/platform/board.ts';
-import { systemClock } from '../../host/platform/clock.ts';
 import { type Device, startDevice } from '../../host/runtime/device.ts';
 import type { UplinkOptions } from '../../host/runtime/uplink.ts';
 import { readFileBounded, readSecretFile } from '../../host/store/files.ts';
 import { refuseCli } from './faults.ts';
-import { folderFrames, lineFrames, type NamedFrame } from './frame-feed.ts';
+import { folderFrames } from './folder-feed.ts';
 import { judgementJson, judgementLine } from './judgement-line.ts';
+import { lineFrames, type NamedFrame } from './line-feed.ts';
 import { note, printable, say, sayJson, styled } from './terminal.ts';
 
 const PEM_BYTES_MAX = 256 * 1024;
@@ -45,18 +44,18 @@ export async function run(file: string | undefined, options: RunOptions): Promis
   const stop = (): void => stopped.abort();
   process.on('SIGINT', stop);
   process.on('SIGTERM', stop);
+  process.on('SIGHUP', stop);
   const device = need(
     await startDevice({
       stateFolder: options.state,
-      rootPath: options.root,
-      bundlePath: file,
+      root: options.root,
+      bundle: file,
       profile: options.profile ?? 'development',
-      board: need(await loadBoardProfile(options.board ?? thisBoard())),
+      board: options.board,
       hardwareClass: options.class,
       group: options.group,
       deviceName: options.device,
       uplink: uplinkOf(options),
-      clock: systemClock,
       onEvent: showEvent,
       log: note,
     }),
@@ -64,7 +63,8 @@ export async function run(file: string | undefined, options: RunOptions): Promis
   introduce(device);
   try {
     for await (const arrived of feed(device, options, stopped.signal)) {
-      const judgement = await device.infer(arrived.frame);
+      const { frame } = arrived;
+      const judgement = await (frame.ok ? device.infer(frame.value) : device.refuse(frame.fault));
       if (options.json === true)
         sayJson({ name: arrived.name, ...judgementJson(judgement.frame, judgement) });
       else say(judgementLine(printable(arrived.name), judgement));
@@ -73,6 +73,7 @@ export async function run(file: string | undefined, options: RunOptions): Promis
     await device.stop();
     process.off('SIGINT', stop);
     process.off('SIGTERM', stop);
+    process.off('SIGHUP', stop);
   }
 }
 

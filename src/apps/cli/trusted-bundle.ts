@@ -3,7 +3,7 @@ import { toHex } from '../../core/base/bytes.ts';
 import { need } from '../../core/base/fault.ts';
 import type { Detection, FileRole } from '../../core/bundle/metadata.ts';
 import { cryptoSelfTest } from '../../core/crypto/self-test.ts';
-import type { TrustProfile } from '../../core/trust/admissible.ts';
+import type { Act, TrustProfile } from '../../core/trust/admissible.ts';
 import { EMPTY_FLOOR } from '../../core/trust/floor.ts';
 import { type VerifiedBundle, verifyBundle } from '../../core/trust/verify.ts';
 import { systemClock } from '../../host/platform/clock.ts';
@@ -22,6 +22,7 @@ export interface TrustOptions {
 /** Refuses with whatever `verifyBundle` finds. A floor counts for the model in the file. */
 export function openTrusted(
   path: string,
+  act: Act,
   options: TrustOptions,
   keep: readonly FileRole[],
 ): VerifiedBundle {
@@ -36,7 +37,7 @@ export function openTrusted(
       ...(floor === undefined ? {} : { securityVersionMin: floor }),
     };
     const onBytes = (count: number): void => bar.advance(count);
-    return need(verifyBundle(source, 'install', context, { keep, onBytes }));
+    return need(verifyBundle(source, act, context, { keep, onBytes }));
   } finally {
     bar.done();
     source.close();

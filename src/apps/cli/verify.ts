@@ -4,7 +4,7 @@ import { say, sayJson, styled } from './terminal.ts';
 import { identityOf, openTrusted, type TrustOptions, warnDevelopment } from './trusted-bundle.ts';
 
 export function verify(file: string, options: TrustOptions): void {
-  const bundle = openTrusted(file, options, []);
+  const bundle = openTrusted(file, 'install', options, []);
   const identity = identityOf(bundle);
   if (options.json === true) {
     sayJson({ verified: true, ...identity });

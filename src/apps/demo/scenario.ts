@@ -8,8 +8,6 @@ import { join } from 'node:path';
 import { assert, need } from '../../core/base/fault.ts';
 import type { NamedTensors } from '../../core/numeric/tensor.ts';
 import type { EdgeEvent } from '../../core/telemetry/event.ts';
-import { loadBoardProfile, thisBoard } from '../../host/platform/board.ts';
-import { systemClock } from '../../host/platform/clock.ts';
 import { loadIdentity } from '../../host/platform/identity.ts';
 import { type Device, startDevice } from '../../host/runtime/device.ts';
 import type { FrameJudgement } from '../../host/runtime/guarded-session.ts';
@@ -164,15 +162,13 @@ async function boot(stage: Stage, bundlePath: string | undefined): Promise<Devic
   const device = need(
     await startDevice({
       stateFolder: join(folder, 'device'),
-      rootPath: workshop.rootPath,
-      bundlePath,
+      root: workshop.rootPath,
+      bundle: bundlePath,
       profile: 'development',
-      board: need(await loadBoardProfile(thisBoard())),
       hardwareClass: DEMO_CLASS,
       group: GROUP,
       deviceName: DEVICE,
       uplink: { url: broker.url },
-      clock: systemClock,
       onEvent: (event) => {
         if (event.type.startsWith('integrity.')) occurrences.push(integrityOf(event));
       },

@@ -50,6 +50,7 @@ export function calibrateModel(
     // What can be refused at once is not refused after minutes of work.
     need(promiseRank(plan.calibration.tensor.dims[0] ?? 0, plan.falseAlarms, plan.confidence));
     const fit = await record('fit', maker, plan, outputs);
+    if (labels !== undefined) tellAgreement(fit, labels, plan);
     const calibration = await record('calibration', maker, plan, outputs);
     return need(
       fitGuardPolicy({
@@ -95,6 +96,23 @@ async function record(
     ...(outputs.features === undefined ? {} : { features: joined(features) }),
     sha256: plan[set].sha256,
   };
+}
+
+/** Labels of another data set fit something all the same; a person must see it. */
+function tellAgreement(
+  fit: RecordedOutputs,
+  labels: Int32Array,
+  { onNote }: CalibrationPlan,
+): void {
+  const { width, data } = fit.logits;
+  const rows = Math.min(labels.length, data.length / width);
+  let agreed = 0;
+  for (let row = 0; row < rows; row++) {
+    const scores = data.subarray(row * width, (row + 1) * width);
+    if (scores.indexOf(Math.max(...scores)) === labels[row]) agreed++;
+  }
+  if (agreed >= rows / 2) return;
+  onNote?.(`the labels agree with the model on ${agreed} of ${rows} rows only: are they its own?`);
 }
 
 /** A device would not let such a row near the model, so nothing is learnt from it. */

@@ -1,7 +1,14 @@
 /** The closed fault codes of the maker's tools. */
 import { type FaultTable, type Refusal, refusing } from '../../core/base/fault.ts';
 
-export type MakerFaultCode = 'maker.input' | 'maker.output' | 'maker.labels' | 'maker.row';
+export type MakerFaultCode =
+  | 'maker.input'
+  | 'maker.output'
+  | 'maker.labels'
+  | 'maker.row'
+  | 'maker.no-features'
+  | 'maker.outputs-changed'
+  | 'scan.findings';
 
 export const MAKER_FAULTS: FaultTable<MakerFaultCode> = {
   'maker.input':
@@ -11,6 +18,12 @@ export const MAKER_FAULTS: FaultTable<MakerFaultCode> = {
   'maker.row': 'Remove the row, or correct the range and conversion in the metadata.',
   'maker.labels':
     'Give labels as one axis of integers, one per fit row, for example y.astype(numpy.int32).',
+  'maker.no-features':
+    'Name another output (--scores), or guard the model without features (`pack --contract-only`).',
+  'maker.outputs-changed':
+    'Keep the model as it is: with the features as an output it computes other values.',
+  'scan.findings':
+    'Remove what was found from the model, or name it in the metadata if you answer for it (waive).',
 };
 
 export const refuseMaker: (code: MakerFaultCode, message: string) => Refusal =

@@ -13,6 +13,7 @@ import { newKeySeed } from '../../host/platform/identity.ts';
 import { readGuarding } from '../../host/runtime/loaded-model.ts';
 import { trustContext } from '../../host/runtime/trust-state.ts';
 import type { MakerModel } from './maker-model.ts';
+import { admitModel } from './scanning.ts';
 
 export interface Release {
   readonly name: string;
@@ -32,11 +33,16 @@ export interface PackedRelease {
   readonly bundle: VerifiedBundle;
 }
 
-/** Faults: `metadata.*`, `bundle.*`, `policy.*`, `guard.*`, `field.*`, `runtime.policy-mismatch`. */
+/**
+ * Faults: `scan.findings`, `metadata.*`, `bundle.*`, `policy.*`, `guard.*`, `field.*`,
+ * `runtime.policy-mismatch`.
+ */
 export function packModel(maker: MakerModel, release: Release): Result<PackedRelease> {
   return attempt(() => {
     readName(release.name);
+    readName(release.hardwareClass);
     readSemver(release.version);
+    const waived = need(admitModel(maker.model.bytes, maker.maker.waive));
     const files: PayloadFile[] = [
       { path: 'model.onnx', role: 'model', bytes: maker.model.bytes },
       ...(release.guard === undefined
@@ -45,7 +51,7 @@ export function packModel(maker: MakerModel, release: Release): Result<PackedRel
     ];
     const bytes = need(
       packBundleBytes({
-        metadata: metadataOf(maker, release),
+        metadata: metadataOf(maker, release, waived),
         files,
         sequenceNumber: release.sequenceNumber ?? sequenceOfVersion(release.version),
         signers: release.signers,
@@ -60,11 +66,13 @@ export function packModel(maker: MakerModel, release: Release): Result<PackedRel
 function metadataOf(
   { graph, io, maker }: MakerModel,
   release: Release,
+  waived: readonly string[],
 ): Omit<ModelMetadata, 'files'> {
-  const { inputs: _, outputs: __, ...stated } = maker;
+  const { inputs: _, outputs: __, waive: ___, ...stated } = maker;
   const { guard } = release;
   return {
     ...stated,
+    ...(waived.length === 0 ? {} : { waived }),
     name: release.name,
     version: release.version,
     securityVersion: release.securityVersion,

@@ -32,7 +32,7 @@ export class Fields {
   static of(path: string, value: unknown): Fields {
     if (value instanceof Map) return new Fields(path, value);
     if (isPlainObject(value)) return new Fields(path, new Map(Object.entries(value)));
-    throw refuseField('field.type', `${path} must be a map`);
+    throw refuseField('field.type', `${path === '' ? 'the document' : path} must be a map`);
   }
 
   has(name: string | number): boolean {

@@ -105,7 +105,23 @@ export const EVENT_BURST_MAX: number = 64;
 export const EVENT_REFILL_MS: number = 1_000;
 
 // Command line
+/** A frame file younger than this that cannot be read may still be written. */
+export const FRAME_SETTLE_MS: number = 1_000;
 export const FRAME_LINE_CHARS_MAX: number = 16 * 1024 * 1024;
 
 // The maker's own machine
 export const MAKER_DEADLINE_MS: number = 120_000;
+/** A bundle to which signatures are added is held whole: what was verified is what is written. */
+export const SIGNING_BUNDLE_BYTES_MAX: number = 1024 * 1024 * 1024;
+
+// Scan of a model
+/** Protobuf fields of one model, at all levels. */
+export const SCAN_FIELDS_MAX: number = 2 ** 24;
+/** Messages inside messages. */
+export const SCAN_NESTING_MAX: number = 64;
+/** Graphs inside graphs that pass without a finding: a condition inside a loop. */
+export const SCAN_LOOP_DEPTH_MAX: number = 2;
+/** Of all `metadata_props` in a model together. */
+export const SCAN_METADATA_BYTES_MAX: number = 1024 * 1024;
+/** Of each code; more are counted only. */
+export const SCAN_FINDINGS_LISTED_MAX: number = 16;

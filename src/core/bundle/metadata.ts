@@ -73,6 +73,8 @@ export interface ModelMetadata {
   readonly detection: Detection;
   readonly intendedUses: readonly string[];
   readonly prohibitedUses: readonly string[];
+  /** Findings of the scan that the maker signed for, by code; absent where there was none. */
+  readonly waived?: readonly string[];
   /** Opaque here: parsed by the guard room. */
   readonly guard: CborMap;
   /** Opaque here; absent means that nothing is given out: `withhold`. */
@@ -101,6 +103,7 @@ export function encodeMetadata(meta: ModelMetadata): Uint8Array {
       ['detection', meta.detection],
       ['intendedUses', meta.intendedUses],
       ['prohibitedUses', meta.prohibitedUses],
+      ['waived', meta.waived],
       ['guard', meta.guard],
       ['safeOutput', meta.safeOutput],
       ['provenance', meta.provenance],
@@ -120,6 +123,9 @@ export function decodeMetadata(bytes: Uint8Array): Result<ModelMetadata> {
     }
     const description = fields.optional('description', (n) => fields.text(n, 2000));
     const installExpiryS = fields.optional('installExpiry', (n) => fields.integer(n));
+    const waived = fields.optional('waived', (n) =>
+      readWaived(fields.at(n), fields.list(n, TEXTS_MAX)),
+    );
     const safeOutput = fields.optional('safeOutput', (n) => opaqueMap(fields, n));
     const provenance = fields.optional('provenance', (n) => opaqueMap(fields, n));
     const meta: ModelMetadata = {
@@ -127,7 +133,7 @@ export function decodeMetadata(bytes: Uint8Array): Result<ModelMetadata> {
       version: readSemver(fields.text('version')),
       securityVersion: fields.integer('securityVersion'),
       vendor: fields.text('vendor'),
-      hardwareClass: fields.text('class'),
+      hardwareClass: readName(fields.text('class')),
       ...(description === undefined ? {} : { description }),
       ...(installExpiryS === undefined ? {} : { installExpiryS }),
       guardVersionMin: readSemver(fields.text('guardVersionMin')),
@@ -139,6 +145,7 @@ export function decodeMetadata(bytes: Uint8Array): Result<ModelMetadata> {
       detection: fields.oneOf('detection', ['full', 'reduced', 'contract-only']),
       intendedUses: readTexts(fields, 'intendedUses'),
       prohibitedUses: readTexts(fields, 'prohibitedUses'),
+      ...(waived === undefined ? {} : { waived }),
       guard: opaqueMap(fields, 'guard'),
       ...(safeOutput === undefined ? {} : { safeOutput }),
       ...(provenance === undefined ? {} : { provenance }),
@@ -181,6 +188,14 @@ export function readTexts(fields: Fields, name: string): readonly string[] {
   return fields.list(name, TEXTS_MAX).map((entry, index) => {
     if (typeof entry === 'string' && entry.length <= 500) return entry;
     throw refuseBundle('metadata.invalid', `${fields.at(name)}[${index}] is no short text`);
+  });
+}
+
+/** By form, not from the list: an older device need not know the findings of a newer scan. */
+function readWaived(path: string, list: readonly unknown[]): readonly string[] {
+  return list.map((entry, index) => {
+    if (typeof entry === 'string' && /^scan\.[a-z-]{1,40}$/.test(entry)) return entry;
+    throw refuseBundle('metadata.invalid', `${path}[${index}] is no code of a finding`);
   });
 }
 

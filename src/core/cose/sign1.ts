@@ -3,6 +3,7 @@
  * {1 alg: -19 (Ed25519, RFC 9864), 4 kid: RFC 9679 thumbprint, 16 typ: text (RFC 9596) where the
  * use has one}, an empty unprotected header, a 64-byte signature.
  */
+import { toHex } from '../base/bytes.ts';
 import { attempt, need, type Result } from '../base/fault.ts';
 import { SIGNATURE_BLOCK_BYTES_MAX } from '../base/limits.ts';
 import type { Signer } from '../crypto/ed25519.ts';
@@ -66,7 +67,7 @@ export function openSign1(bytes: Uint8Array, input: OpenInput): Result<Opened> {
     const payload = payloadOf(parts.payload, input.detachedPayload);
     const publicKey = input.keyOf(kid);
     if (publicKey === undefined) {
-      throw refuseCose('cose.unknown-key', 'the signer is not known for this use');
+      throw refuseCose('cose.unknown-key', `the signer ${toHex(kid)} is not known for this use`);
     }
     const signed = toBeSigned(parts.header, input.externalAad, payload);
     need(verifyStrict(parts.signature, signed, publicKey));

@@ -23,6 +23,8 @@ export interface Floor {
   readonly model: string;
   readonly securityVersion: number;
   readonly sequenceNumber: number;
+  /** The release that was confirmed last: any other one is an install, however it came there. */
+  readonly manifestSha256: Uint8Array;
 }
 
 export interface FloorRecord {
@@ -124,6 +126,7 @@ function floorToCbor(floor: Floor): CborMap {
     ['model', floor.model],
     ['securityVersion', floor.securityVersion],
     ['sequence', floor.sequenceNumber],
+    ['manifest', floor.manifestSha256],
   );
 }
 
@@ -134,6 +137,7 @@ function readFloor(value: unknown, index: number): Floor {
     model: fields.text('model'),
     securityVersion: fields.integer('securityVersion'),
     sequenceNumber: fields.integer('sequence'),
+    manifestSha256: fields.bytes('manifest', 32).slice(),
   };
   fields.done();
   return floor;

@@ -95,8 +95,11 @@ function fileOf(bundle: VerifiedBundle, role: FileRole): BundleFile | undefined 
   return bundle.meta.files.find((file) => file.role === role);
 }
 
-/** Every block must verify under a release key; one that does not refuses the whole envelope. */
-function verifySigners(envelope: SuitEnvelope, root: RootSet): readonly Uint8Array[] {
+/**
+ * Every block must verify under a release key; one that does not refuses the whole envelope. Gives
+ * the thumbprints; refuses with `cbor.*`, `cose.*`, `crypto.*`, `trust.duplicate-signature`.
+ */
+export function verifySigners(envelope: SuitEnvelope, root: RootSet): readonly Uint8Array[] {
   const seen = new Set<string>();
   return envelope.signatures.map((block) => {
     const { kid } = need(
@@ -115,7 +118,8 @@ function verifySigners(envelope: SuitEnvelope, root: RootSet): readonly Uint8Arr
   });
 }
 
-function verifyMetadata(envelope: SuitEnvelope, manifest: SuitManifest): ModelMetadata {
+/** The metadata that the manifest names; refuses with `bundle.*`, `metadata.*`, `field.*`. */
+export function verifyMetadata(envelope: SuitEnvelope, manifest: SuitManifest): ModelMetadata {
   const component = manifest.components[0];
   if (
     component?.sizeBytes !== envelope.meta.length ||

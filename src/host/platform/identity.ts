@@ -1,5 +1,6 @@
 /** The device's identity: one secret made at first start, and what is derived from it. */
 import { randomBytes } from 'node:crypto';
+import { existsSync } from 'node:fs';
 import { equalBytes, toHex, utf8 } from '../../core/base/bytes.ts';
 import { attempt, need, type Result } from '../../core/base/fault.ts';
 import {
@@ -27,7 +28,7 @@ export function loadIdentity(folder: string): Result<DeviceIdentity> {
   return attempt(() => {
     need(makeFolder(folder));
     const path = `${folder}/device.key`;
-    const keys = deriveDeviceKeys(readSecret(path) ?? makeSecret(path));
+    const keys = deriveDeviceKeys(readSecret(path) ?? firstSecret(folder, path));
     keepPublicKey(`${folder}/device.pub`, utf8(writePublicKey(keys.signer.publicKey)));
     return { keys, defaultName: `ew-${toHex(keys.signer.thumbprint).slice(0, 12)}` };
   });
@@ -65,6 +66,15 @@ function keepPublicKey(path: string, text: Uint8Array): void {
   const stored = readFileBounded(path, text.length);
   if (stored.ok && equalBytes(stored.value, text)) return;
   need(writeFileAtomic(path, [text]));
+}
+
+/** Records without the key that sealed them mean a lost key: a new one would hide that. */
+function firstSecret(folder: string, path: string): Uint8Array {
+  const left = ['floor.0', 'floor.1', 'epoch.0', 'epoch.1'].find((name) =>
+    existsSync(`${folder}/${name}`),
+  );
+  if (left === undefined) return makeSecret(path);
+  throw refusePlatform('platform.identity', `${path} is missing, though ${left} is there`);
 }
 
 function makeSecret(path: string): Uint8Array {

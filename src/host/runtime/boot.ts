@@ -49,7 +49,7 @@ export function bootModel(input: BootInput): Promise<Result<Booted>> {
     const { record } = need(input.floors.read());
     const { root, profile, hardwareClass, clock } = input;
     const context = trustContext(root, record, profile, hardwareClass, clock);
-    const notInstalled = installGiven(input, context);
+    const notInstalled = await installGiven(input, context);
     const booted = await attemptAsync(async () => {
       const bundle = need(verifyInstalled(input.stateFolder, context));
       return need(await openModel(bundle, input.board, clock));
@@ -79,16 +79,28 @@ export function bundleName(bundle: VerifiedBundle): BundleName {
 }
 
 /** The fault where a bundle was given and refused. */
-function installGiven(input: BootInput, context: TrustContext): Fault | undefined {
+async function installGiven(input: BootInput, context: TrustContext): Promise<Fault | undefined> {
   const { bundlePath, stateFolder } = input;
   if (bundlePath === undefined || isInstalled(bundlePath, stateFolder, context)) return undefined;
-  const installed = installBundle(bundlePath, stateFolder, context);
+  const installed = await attemptAsync(async () => {
+    await tryOut(bundlePath, input, context);
+    return need(installBundle(bundlePath, stateFolder, context));
+  });
   if (installed.ok) {
     input.onEvent({ type: 'integrity.installed', bundle: bundleName(installed.value) });
     return undefined;
   }
   input.onEvent({ type: 'integrity.install-refused', fault: installed.fault.code });
   return installed.fault;
+}
+
+/** A release that does not run here must not replace one that does: refuses as `openModel` does. */
+async function tryOut(path: string, input: BootInput, context: TrustContext): Promise<void> {
+  const source = need(openBundleFile(path));
+  const verified = verifyBundle(source, 'install', context, { keep: ['model', 'guard'] });
+  source.close();
+  const model = need(await openModel(need(verified), input.board, input.clock));
+  await model.engine.close();
 }
 
 /** The same release is installed whole already: nothing needs to be written. */

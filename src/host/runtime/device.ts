@@ -1,20 +1,16 @@
 /**
- * The device: boot, guard, report, until stopped. It always comes up: a bundle that may not run
- * leaves it in SAFE with the recorded safe output, never in a crash loop.
+ * The device: boot, guard, report, until stopped. A bundle that may not run leaves it in SAFE with
+ * the recorded safe output; only what leaves nothing to promise keeps it from starting.
  */
 import { attemptAsync, type Fault, need, type Result } from '../../core/base/fault.ts';
-import { HEALTH_PERIOD_MS } from '../../core/base/limits.ts';
-import type { Clock } from '../../core/base/time.ts';
 import { sha256 } from '../../core/crypto/digest.ts';
 import { cryptoSelfTest } from '../../core/crypto/self-test.ts';
-import type { BoardProfile } from '../../core/device/profile.ts';
 import { type Birth, ueidOf } from '../../core/telemetry/birth.ts';
 import type { EdgeEvent } from '../../core/telemetry/event.ts';
 import { HEALTH_METRICS, type Health } from '../../core/telemetry/health.ts';
 import type { Status } from '../../core/telemetry/status.ts';
 import { buildTopic } from '../../core/telemetry/topic.ts';
 import type { ModeName } from '../../core/telemetry/vocabulary.ts';
-import type { TrustProfile } from '../../core/trust/admissible.ts';
 import type { FloorRecord } from '../../core/trust/floor.ts';
 import { payloadOf, type VerifiedBundle } from '../../core/trust/verify.ts';
 import { type DeviceIdentity, loadIdentity, newBootSeed } from '../platform/identity.ts';
@@ -25,31 +21,11 @@ import { refuseStore } from '../store/faults.ts';
 import { bytesWritten } from '../store/files.ts';
 import { type Booted, bootModel, bundleName } from './boot.ts';
 import { type FrameJudgement, GuardedSession, type VerdictCounts } from './guarded-session.ts';
+import { type DeviceOptions, type ResolvedDevice, resolveDevice } from './options.ts';
 import { Reporter } from './reporter.ts';
 import { readRoot } from './trust-state.ts';
-import { connectUplink, dropsToTell, noUplink, type Uplink, type UplinkOptions } from './uplink.ts';
+import { connectUplink, dropsToTell, noUplink, type Uplink } from './uplink.ts';
 import { EDGEWARD_VERSION } from './version.ts';
-
-export interface DeviceOptions {
-  /** Identity, floors, epoch and the installed bundle; made when it is not there. */
-  readonly stateFolder: string;
-  readonly rootPath: string;
-  /** Installed first where it differs from what is installed; else the installed one boots. */
-  readonly bundlePath?: string | undefined;
-  readonly profile: TrustProfile;
-  readonly board: BoardProfile;
-  readonly hardwareClass?: string | undefined;
-  /** `[A-Za-z0-9_-]{1,64}`, as the device name. */
-  readonly group: string;
-  readonly deviceName?: string | undefined;
-  readonly uplink?: UplinkOptions | undefined;
-  readonly healthPeriodMs?: number | undefined;
-  readonly clock: Clock;
-  /** Told of every event as it happens, before it is sealed. */
-  readonly onEvent?: ((event: EdgeEvent) => void) | undefined;
-  /** Lines for a log: what the uplink does, what could not be reported. */
-  readonly log?: ((line: string) => void) | undefined;
-}
 
 export interface Device {
   readonly name: string;
@@ -62,6 +38,8 @@ export interface Device {
   readonly mode: ModeName;
   readonly verdicts: VerdictCounts;
   infer(frame: unknown): Promise<FrameJudgement>;
+  /** For a frame that could not even be read: it gets a verdict as well, and is reported. */
+  refuse(fault: Fault): Promise<FrameJudgement>;
   /** Reports health now, beside the periodic reports. */
   reportHealth(): Promise<void>;
   /** Judges what is under way, reports a last time, says goodbye. */
@@ -74,11 +52,12 @@ export interface Device {
  */
 export function startDevice(options: DeviceOptions): Promise<Result<Device>> {
   return attemptAsync(async () => {
+    const resolved = need(await resolveDevice(options));
     need(cryptoSelfTest());
     const identity = need(loadIdentity(options.stateFolder));
     const lock = need(await lockFolder(options.stateFolder, identity.keys.macKey));
     try {
-      return await startLocked(options, identity, lock);
+      return await startLocked(resolved, identity, lock);
     } catch (thrown) {
       lock.release();
       throw thrown;
@@ -87,13 +66,13 @@ export function startDevice(options: DeviceOptions): Promise<Result<Device>> {
 }
 
 async function startLocked(
-  options: DeviceOptions,
+  options: ResolvedDevice,
   identity: DeviceIdentity,
   lock: InstanceLock,
 ): Promise<Device> {
   const { stateFolder, group } = options;
   const { macKey } = identity.keys;
-  const root = need(readRoot(options.rootPath));
+  const root = need(readRoot(options.root));
   const name = options.deviceName ?? identity.defaultName;
   need(buildTopic({ group, device: name, kind: 'status' }));
   const floors = openFloorStore(stateFolder, macKey);
@@ -102,7 +81,17 @@ async function startLocked(
   const device = new RunningDevice(options, identity, epoch, record.clockFloorMs, lock);
   need(device.openUplink());
   try {
-    device.begin(need(await bootModel({ ...options, root, floors, onEvent: device.emit })));
+    device.begin(
+      need(
+        await bootModel({
+          ...options,
+          bundlePath: options.bundle,
+          root,
+          floors,
+          onEvent: device.emit,
+        }),
+      ),
+    );
   } catch (thrown) {
     await device.stop();
     throw thrown;
@@ -116,6 +105,10 @@ async function startLocked(
  */
 function firstFloor(floors: FloorStore, lastEpoch: number): FloorRecord {
   const { record } = need(floors.read());
+  // The first confirmed boot raises the generation above 1, and it was counted before.
+  if (record.generation > 1 && lastEpoch === 0) {
+    throw refuseStore('store.corrupt', 'the boot counter is gone: its numbers would be used twice');
+  }
   if (record.generation > 0) return record;
   if (lastEpoch > 0) {
     throw refuseStore('store.corrupt', `the rollback record is gone after ${lastEpoch} boots`);
@@ -131,7 +124,7 @@ class RunningDevice implements Device {
   readonly publicKey: Uint8Array;
   /** An event from anywhere in the device; what happens before the birth follows it. */
   readonly emit: (event: EdgeEvent) => void;
-  readonly #options: DeviceOptions;
+  readonly #options: ResolvedDevice;
   readonly #identity: DeviceIdentity;
   readonly #lock: InstanceLock;
   readonly #reporter: Reporter;
@@ -143,7 +136,7 @@ class RunningDevice implements Device {
   #stopping: Promise<void> | undefined;
 
   constructor(
-    options: DeviceOptions,
+    options: ResolvedDevice,
     identity: DeviceIdentity,
     epoch: number,
     clockFloorMs: number,
@@ -190,11 +183,16 @@ class RunningDevice implements Device {
     return this.#session.infer(frame);
   }
 
+  refuse(fault: Fault): Promise<FrameJudgement> {
+    return this.#session.refuse(fault);
+  }
+
   /** Faults: `uplink.*`, `telemetry.id`. */
   openUplink(): Result<true> {
     const { group, clock, uplink } = this.#options;
     if (uplink === undefined) return { ok: true, value: true };
     const connected = connectUplink(uplink, { group, device: this.name }, clock, {
+      encryptedOnly: this.#options.profile === 'production',
       onConnect: () => this.#reporter.status(this.#status()),
       log: (line) => this.#log(line),
     });
@@ -204,7 +202,7 @@ class RunningDevice implements Device {
 
   /** The birth, what happened before it, and then the periodic health. */
   begin(booted: Booted): void {
-    const { clock, healthPeriodMs = HEALTH_PERIOD_MS } = this.#options;
+    const { clock, healthPeriodMs } = this.#options;
     this.#booted = booted;
     this.#session = new GuardedSession(
       { model: booted.model, fallback: booted.fallback, clock, onEvent: this.emit },

@@ -80,11 +80,20 @@ export class GuardedSession {
 
   /** Judges one frame, in the order of the calls. Hostile values are copied once and then judged. */
   infer(value: unknown): Promise<FrameJudgement> {
+    return this.#queue(() => admitTensors(value));
+  }
+
+  /** Judges a frame that could not even be read: it has a verdict as well. */
+  refuse(fault: Fault): Promise<FrameJudgement> {
+    return this.#queue(() => err(fault));
+  }
+
+  #queue(admit: () => Result<NamedTensors>): Promise<FrameJudgement> {
     const startMs = this.#parts.clock.monotonicMs();
     const admitted =
       this.#waiting >= RUNS_WAITING_MAX
         ? err(faultOf(RUNTIME_FAULTS, 'runtime.busy', `${this.#waiting} frames are waiting`))
-        : admitTensors(value);
+        : admit();
     this.#waiting++;
     const judged = this.#line.then(() => this.#judge(admitted, startMs));
     const settle = (): void => {

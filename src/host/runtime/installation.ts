@@ -1,4 +1,5 @@
 /** The state folder of a device: what is installed, and whether it may be installed or booted. */
+import { equalBytes } from '../../core/base/bytes.ts';
 import { attempt, need, type Result } from '../../core/base/fault.ts';
 import { Fields } from '../../core/base/fields.ts';
 import type { UnixMs } from '../../core/base/time.ts';
@@ -6,8 +7,8 @@ import { ioSchemaToCbor, readIoSchema } from '../../core/bundle/io-schema-codec.
 import { parseSafeOutput, safeOutputTensors } from '../../core/guard/safe-output.ts';
 import { DEFAULT_GUARD_SETTINGS } from '../../core/guard/settings.ts';
 import type { NamedTensors } from '../../core/numeric/tensor.ts';
-import type { TrustContext } from '../../core/trust/admissible.ts';
-import { type FloorRecord, raiseFloor } from '../../core/trust/floor.ts';
+import { admissible, type TrustContext } from '../../core/trust/admissible.ts';
+import { type FloorRecord, floorOf, raiseFloor } from '../../core/trust/floor.ts';
 import { type VerifiedBundle, verifyBundle } from '../../core/trust/verify.ts';
 import { copyBundleFile, openBundleFile } from '../store/bundle-file.ts';
 import { refuseRuntime } from './faults.ts';
@@ -56,7 +57,14 @@ export function verifyInstalled(folder: string, context: TrustContext): Result<V
     }
     const source = need(opened);
     try {
-      return need(verifyBundle(source, 'boot', context, { keep: ['model', 'guard'] }));
+      const bundle = need(verifyBundle(source, 'boot', context, { keep: ['model', 'guard'] }));
+      const { meta, manifestSha256 } = bundle;
+      const floor = floorOf(context.floors, meta.hardwareClass, meta.name);
+      // A release that was never confirmed here is an install, also where it was put by hand.
+      if (floor === undefined || !equalBytes(floor.manifestSha256, manifestSha256)) {
+        need(admissible('install', bundle, context));
+      }
+      return bundle;
     } finally {
       source.close();
     }
@@ -75,6 +83,7 @@ export function confirmedRecord(
     model: meta.name,
     securityVersion: meta.securityVersion,
     sequenceNumber,
+    manifestSha256: bundle.manifestSha256,
   });
   const { safeOutput: _, safeOutputIo: __, ...kept } = raised;
   return {

@@ -4,7 +4,6 @@
  */
 import { attemptAsync, need, type Result } from '../../core/base/fault.ts';
 import { cryptoSelfTest } from '../../core/crypto/self-test.ts';
-import type { TrustProfile } from '../../core/trust/admissible.ts';
 import { EMPTY_FLOOR } from '../../core/trust/floor.ts';
 import { type VerifiedBundle, verifyBundle } from '../../core/trust/verify.ts';
 import { loadBoardProfile, thisBoard } from '../platform/board.ts';
@@ -12,22 +11,8 @@ import { systemClock } from '../platform/clock.ts';
 import { openBundleFile } from '../store/bundle-file.ts';
 import { type FrameJudgement, GuardedSession } from './guarded-session.ts';
 import { openModel } from './loaded-model.ts';
+import { checkGuardOptions, type GuardOptions } from './options.ts';
 import { readRoot, trustContext } from './trust-state.ts';
-
-export interface GuardOptions {
-  /** Path of the bundle. */
-  readonly bundle: string;
-  /** Path of the root file: the keys to trust. */
-  readonly root: string;
-  /** `production` refuses development keys; `development` by default. */
-  readonly profile?: TrustProfile;
-  /** This device's hardware class; bundles for another are refused. */
-  readonly hardwareClass?: string;
-  /** Refuses security versions below it. */
-  readonly securityVersionMin?: number;
-  /** A board profile by name or path; the generic one of this machine by default. */
-  readonly board?: string;
-}
 
 export interface OpenGuard {
   readonly bundle: VerifiedBundle;
@@ -40,6 +25,7 @@ export interface OpenGuard {
 /** Faults: those of `verifyBundle`, `openModel`, `store.*`, `platform.*`, `root.*`. */
 export function openGuardResult(options: GuardOptions): Promise<Result<OpenGuard>> {
   return attemptAsync(async () => {
+    checkGuardOptions(options);
     need(cryptoSelfTest());
     const { profile = 'development', hardwareClass, securityVersionMin } = options;
     const context = {

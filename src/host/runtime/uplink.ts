@@ -1,5 +1,5 @@
 /** The uplink of a device: an outbox that fills while there is no network, and what drains it. */
-import { attempt, need, type Result } from '../../core/base/fault.ts';
+import { attempt, need, Refusal, type Result } from '../../core/base/fault.ts';
 import { QUEUE_BYTES_MAX, QUEUE_MESSAGES_MAX } from '../../core/base/limits.ts';
 import type { Clock } from '../../core/base/time.ts';
 import type { DropCounts } from '../../core/telemetry/event.ts';
@@ -50,7 +50,12 @@ export function connectUplink(
   options: UplinkOptions,
   name: { readonly group: string; readonly device: string },
   clock: Clock,
-  parts: { readonly onConnect: () => void; readonly log: UplinkLog },
+  parts: {
+    /** Refuses a broker that is reached in plain text, except on loopback. */
+    readonly encryptedOnly?: boolean;
+    readonly onConnect: () => void;
+    readonly log: UplinkLog;
+  },
 ): Result<Uplink> {
   return attempt(() => {
     const topic = need(buildTopic({ ...name, kind: 'status' }));
@@ -63,6 +68,7 @@ export function connectUplink(
         random: Math.random,
       }),
     );
+    if (parts.encryptedOnly === true) for (const warning of warnings) throw new Refusal(warning);
     for (const warning of warnings) parts.log(`${warning.message}. ${warning.next}`);
     transport.watch({
       onConnect: (version) => {
@@ -74,7 +80,11 @@ export function connectUplink(
         parts.log(`${fault.code}: ${fault.message}; next attempt in ${Math.round(waitMs)} ms`),
     });
     const outbox = new MemoryOutbox();
-    const publisher = new Publisher(outbox, transport);
+    const publisher = new Publisher(outbox, transport, {
+      // A broker that refuses its topics leaves a device connected and unheard.
+      onDiscard: ({ topic: on }, { code, message, next }) =>
+        parts.log(`${code}: ${message}; gave up a message on ${on}. ${next}`),
+    });
     transport.start();
     return {
       outbox,

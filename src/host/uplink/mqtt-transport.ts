@@ -72,12 +72,18 @@ export function createTransport(options: TransportOptions): Result<NewTransport>
   return attempt(() => {
     const broker = need(parseBrokerUrl(options.url));
     const secureContext = broker.secure ? secureContextOf(options.tls ?? {}) : undefined;
+    if (!broker.secure && !broker.loopback && options.password !== undefined) {
+      throw refuseUplink(
+        'uplink.plain-text',
+        `the password would go to ${broker.host} unencrypted`,
+      );
+    }
     if (!broker.secure && options.tls !== undefined) {
       throw refuseUplink('uplink.tls', 'TLS options are given for an mqtt: URL');
     }
     return {
       transport: new MqttTransport(options, broker, secureContext),
-      warnings: warningsOf(broker, options),
+      warnings: warningsOf(broker),
     };
   });
 }
@@ -224,13 +230,7 @@ function secureContextOf(tls: TlsOptions): SecureContext {
   }
 }
 
-function warningsOf(
-  broker: BrokerAddress,
-  options: TransportOptions,
-): readonly Fault<UplinkFaultCode>[] {
+function warningsOf(broker: BrokerAddress): readonly Fault<UplinkFaultCode>[] {
   if (broker.secure || broker.loopback) return [];
-  const password = options.password === undefined ? '' : ', the password among it';
-  return [
-    uplinkFault('uplink.plain-text', `everything goes to ${broker.host} unencrypted${password}`),
-  ];
+  return [uplinkFault('uplink.plain-text', `everything goes to ${broker.host} unencrypted`)];
 }

@@ -1,11 +1,12 @@
 /** Frames that arrive as JSON lines or files: bounded, told when bad, never another value than sent. */
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { afterAll, afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { folderFrames, lineFrames, type NamedFrame } from '../../../src/apps/cli/frame-feed.ts';
-import { attemptAsync } from '../../../src/core/base/fault.ts';
+import { folderFrames } from '../../../src/apps/cli/folder-feed.ts';
+import { lineFrames, type NamedFrame } from '../../../src/apps/cli/line-feed.ts';
+import { attemptAsync, ok } from '../../../src/core/base/fault.ts';
 import { FRAME_LINE_CHARS_MAX } from '../../../src/core/base/limits.ts';
 import type { InputSchema } from '../../../src/core/bundle/io-schema.ts';
 import type { DType, Tensor } from '../../../src/core/numeric/tensor.ts';
@@ -27,6 +28,11 @@ afterEach(() => {
   vi.restoreAllMocks();
 });
 
+/** `read`, or the fault. */
+function told({ frame }: NamedFrame): string {
+  return frame.ok ? 'read' : `${frame.fault.code}: ${frame.fault.message}`;
+}
+
 async function all(frames: AsyncIterable<NamedFrame>): Promise<NamedFrame[]> {
   const seen: NamedFrame[] = [];
   for await (const frame of frames) seen.push(frame);
@@ -40,7 +46,7 @@ function lines(text: string | Iterable<string | Uint8Array>, port: InputSchema =
 
 async function dataOf(dtype: DType, json: string): Promise<unknown> {
   const [frame] = await lines(`{"x": ${json}}`, { name: 'x', dtype, dims: [1, 2] });
-  const tensor = (frame?.frame as Record<string, Tensor> | undefined)?.['x'];
+  const tensor = frame?.frame.ok ? (frame.frame.value as Record<string, Tensor>)['x'] : undefined;
   return tensor && Array.from(tensor.data as ArrayLike<unknown>);
 }
 
@@ -49,17 +55,15 @@ describe('lineFrames', () => {
     const seen = await lines('{"x":[[[1,2],[3,4]]]}\r\n\n{"x":[1,2,3,4]}');
     const x = { dtype: 'float32', dims: [1, 2, 2], data: Float32Array.of(1, 2, 3, 4) };
     expect(seen).toEqual([
-      { name: 'line 1', frame: { x } },
-      { name: 'line 2', frame: { x } },
+      { name: 'line 1', frame: ok({ x }) },
+      { name: 'line 2', frame: ok({ x }) },
     ]);
-    expect(notes).toEqual([]);
   });
 
   it('finds lines across chunks, also where a character is cut', async () => {
     const bytes = Buffer.from('{"ä":1}\n{"x":[1,2,3,4]}\n');
     const seen = await lines([bytes.subarray(0, 3), bytes.subarray(3, 12), bytes.subarray(12)]);
-    expect(seen.map(({ frame }) => frame === undefined)).toEqual([true, false]);
-    expect(notes).toEqual(['line 1: cli.frame: ä is none of x\n']);
+    expect(seen.map(told)).toEqual(['cli.frame: ä is none of x', 'read']);
   });
 
   it.each([
@@ -71,14 +75,12 @@ describe('lineFrames', () => {
     ['lists far too deep', '{"x":[[[[[1,2,3,4]]]]]}', /not 1 values/],
     ['an object', '{"x":{"0":1}}', /not 1 values/],
     ['a name of the prototype', '{"__proto__":[1,2,3,4]}', /__proto__ is none of x/],
-    ['control characters', '{"\u001b[2J\u009b":1}', /^line 1: cli\.frame: [^\p{Cc}]*\n$/u],
-  ])('%s: told, and judged as no frame', async (_, line, words) => {
-    expect(await lines(`${line}\n{"x":[1,2,3,4]}`)).toMatchObject([
-      { name: 'line 1', frame: undefined },
-      { name: 'line 2', frame: { x: { dtype: 'float32' } } },
-    ]);
-    expect(notes[0]?.split(': ')[1]).toBe('cli.frame');
-    expect(notes.join('')).toMatch(words);
+    ['control characters', '{"\u001b[2J\u009b":1}', /^cli\.frame: [^\p{Cc}]*$/u],
+  ])('%s: a fault, and the next line is read', async (_, line, words) => {
+    const [bad = '', good] = (await lines(`${line}\n{"x":[1,2,3,4]}`)).map(told);
+    expect(bad).toMatch(/^cli\.frame: /);
+    expect(bad).toMatch(words);
+    expect(good).toBe('read');
   });
 
   it('what is no number becomes NaN for the contract to name', async () => {
@@ -113,10 +115,8 @@ describe('lineFrames', () => {
       yield '\n{"x":[1,2,3,4]}\n';
     }
     const seen = await lines(flood());
-    expect(seen.map(({ frame }) => frame === undefined)).toEqual([true, false]);
-    expect(notes).toEqual([
-      `line 1: cli.frame: the line is over ${FRAME_LINE_CHARS_MAX} characters\n`,
-    ]);
+    const over = `cli.frame: the line is over ${FRAME_LINE_CHARS_MAX} characters`;
+    expect(seen.map(told)).toEqual([over, 'read']);
   });
 
   it('ends when stopped while it waits', async () => {
@@ -126,13 +126,9 @@ describe('lineFrames', () => {
     expect(await waiting).toEqual([]);
   });
 
-  it('without a model nothing is read, and every line is a frame', async () => {
+  it('without a model every line is still a frame', async () => {
     const seen = await all(lineFrames(Readable.from(['{}\nx\n']), [], running()));
-    expect(seen).toEqual([
-      { name: 'line 1', frame: undefined },
-      { name: 'line 2', frame: undefined },
-    ]);
-    expect(notes).toEqual([]);
+    expect(seen.map(({ name }) => name)).toEqual(['line 1', 'line 2']);
   });
 });
 
@@ -151,34 +147,56 @@ describe('folderFrames', () => {
 
   it('takes files in order of name and their rows in order; what it cannot read is told', async () => {
     const seen = await all(feed());
-    expect(seen.map(({ name, frame }) => [name, frame === undefined])).toEqual([
-      ['a.npy', false],
-      ['b.npy[0]', false],
-      ['b.npy[1]', false],
-      ['c\u001b[2J.npy', true],
-      ['d.npy', true],
+    expect(seen.map((frame) => [frame.name, told(frame).split(':')[0]])).toEqual([
+      ['a.npy', 'read'],
+      ['b.npy[0]', 'read'],
+      ['b.npy[1]', 'read'],
+      ['c\u001b[2J.npy', 'npy.magic'],
+      ['d.npy', 'store.read'],
     ]);
-    expect(notes[0]).toMatch(/^c\\u001b\[2J\.npy: npy\.magic: /);
-    expect(notes[1]).toMatch(/^d\.npy: store\.read: /);
   });
 
-  it('takes what comes later under later names, until it is stopped', async () => {
+  it('takes what comes later under any name, and what is written anew, until stopped', async () => {
     const stop = new AbortController();
-    const frames = folderFrames(folder, [port], false, stop.signal);
+    const place = mkdtempSync(join(tmpdir(), 'edgeward-feed-'));
+    const put = (name: string, seed: number) =>
+      writeFileSync(join(place, name), npy(toyRows(seed, 1).x));
+    put('frame9.npy', 1);
+    put('frame10.npy', 2);
     const seen: string[] = [];
-    for await (const { name } of frames) {
+    for await (const { name } of folderFrames(place, [port], false, stop.signal)) {
       seen.push(name);
-      if (name === 'd.npy') writeFileSync(join(folder, 'e.npy'), npy(toyRows(3, 1).x));
-      if (name === 'e.npy') stop.abort();
+      if (seen.length === 2) put('a-earlier-name.npy', 3);
+      if (seen.length === 3) {
+        const later = new Date(Date.now() + 5_000);
+        put('frame9.npy', 4);
+        utimesSync(join(place, 'frame9.npy'), later, later);
+      }
+      if (seen.length === 4) stop.abort();
     }
-    expect(seen.slice(-2)).toEqual(['d.npy', 'e.npy']);
-    rmSync(join(folder, 'e.npy'));
+    expect(seen).toEqual(['frame9.npy', 'frame10.npy', 'a-earlier-name.npy', 'frame9.npy']);
+    rmSync(place, { recursive: true });
+  });
+
+  it('waits for a folder, and for a file that is still being written', async () => {
+    const stop = new AbortController();
+    const place = join(mkdtempSync(join(tmpdir(), 'edgeward-feed-')), 'later');
+    const whole = npy(toyRows(1, 1).x);
+    const frames = folderFrames(place, [port], false, stop.signal);
+    const first = frames.next();
+    mkdirSync(place);
+    writeFileSync(join(place, 'slow.npy'), whole.subarray(0, whole.length - 8));
+    setTimeout(() => writeFileSync(join(place, 'slow.npy'), whole), 300);
+    const { value } = await first;
+    expect(value && told(value)).toBe('read');
+    expect(notes.join('')).toMatch(/later cannot be read.*waiting for it/);
+    stop.abort();
+    expect((await frames.next()).done).toBe(true);
   });
 
   it('tells of a model with several inputs, and of a folder that is not there', async () => {
     const seen = await all(feed([port, { ...port, name: 'y' }]));
-    expect(seen.every(({ frame }) => frame === undefined)).toBe(true);
-    expect(notes[0]).toMatch(/^a\.npy: cli\.input: .* one input/);
+    for (const frame of seen) expect(told(frame)).toMatch(/^cli\.input: .* one input/);
     const none = folderFrames(join(folder, 'none'), [port], true, running());
     expect(faultIn(await attemptAsync(() => all(none))).code).toBe('cli.input');
   });

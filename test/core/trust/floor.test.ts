@@ -37,6 +37,7 @@ const anyFloor: fc.Arbitrary<Floor> = fc.record({
   model: fc.constantFrom('m', 'n', 'o'),
   securityVersion: fc.maxSafeNat(),
   sequenceNumber: fc.maxSafeNat(),
+  manifestSha256: fc.uint8Array({ minLength: 32, maxLength: 32 }),
 });
 
 describe('the record', () => {
@@ -139,6 +140,7 @@ describe('the largest record', () => {
       model: `${i}`.padStart(64, 'm'),
       securityVersion: Number.MAX_SAFE_INTEGER,
       sequenceNumber: Number.MAX_SAFE_INTEGER,
+      manifestSha256: new Uint8Array(32),
     }));
     const record: FloorRecord = {
       generation: Number.MAX_SAFE_INTEGER,

@@ -46,6 +46,7 @@ export const FLOOR: Floor = {
   model: METADATA.name,
   securityVersion: METADATA.securityVersion,
   sequenceNumber: 9,
+  manifestSha256: new Uint8Array(32).fill(7),
 };
 
 export function floorsOf(...floors: readonly Floor[]): FloorRecord {

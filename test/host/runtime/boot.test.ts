@@ -1,5 +1,5 @@
 /** Booting: what may not run does not, whoever wants it to, and the reason is told. */
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { copyFileSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { err, faultOf } from '../../../src/core/base/fault.ts';
 import type { EdgeEvent } from '../../../src/core/telemetry/event.ts';
@@ -197,21 +197,42 @@ describe('a bundle that verifies and does not work', () => {
   ];
 
   it.each(cases)(
-    'is refused with %s, keeps the floor, and leaves no worker',
+    'is refused with %s before it replaces one that works, and leaves no worker',
     async (code, change) => {
       const { boot, events, floors } = machine();
-      await boot({});
+      const working = await boot({});
+      await working.model?.engine.close();
       const before = accepted(floors.read()).record;
       const workers = workersAlive();
       const bad = { ...change, version: '9.0.0', securityVersion: 9, sequenceNumber: 90 };
-      const { model, refusal, fallback } = await boot(bad);
+      const { model, refusal } = await boot(bad);
+      expect([model?.bundle.meta.version, refusal]).toEqual(['1.0.0', undefined]);
+      expect(types(events)).toEqual([
+        `integrity.install-refused ${code}`,
+        'integrity.boot-verified',
+      ]);
+      expect(accepted(floors.read()).record.floors).toEqual(before.floors);
+      await model?.engine.close();
+      await until(() => workersAlive() === workers);
+    },
+  );
+
+  it.each(cases)(
+    'is refused with %s at boot where it was put by hand, with the safe output of the one before',
+    async (code, change) => {
+      const { boot, state, floors } = machine();
+      await (await boot({})).model?.engine.close();
+      const before = accepted(floors.read()).record;
+      const bad = { ...change, version: '9.0.0', securityVersion: 9, sequenceNumber: 90 };
+      copyFileSync(shipped(folder(), bad), installedBundlePath(state));
+      const { model, refusal, fallback } = await boot();
       expect([model, refusal?.code]).toEqual([undefined, code]);
       expect(rowOf(fallback)).toEqual([1, 2]);
-      expect(types(events)).toEqual(['integrity.installed', `integrity.boot-refused ${code}`]);
       expect(accepted(floors.read()).record).toEqual(before);
-      expect(workersAlive()).toBe(workers);
       // The floor was not raised, so the release before can be installed again.
-      expect((await boot({})).model).toBeDefined();
+      const again = await boot({});
+      expect(again.model).toBeDefined();
+      await again.model?.engine.close();
     },
   );
 });

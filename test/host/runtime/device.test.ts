@@ -1,5 +1,13 @@
 /** The device as a whole, seen by who knows its public key only, with a broker and without one. */
-import { chmodSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { type Birth, decodeBirth } from '../../../src/core/telemetry/birth.ts';
@@ -8,9 +16,10 @@ import { type Envelope, openEnvelope } from '../../../src/core/telemetry/envelop
 import { decodeEvent, type EdgeEvent } from '../../../src/core/telemetry/event.ts';
 import { decodeHealth } from '../../../src/core/telemetry/health.ts';
 import { decodeStatus } from '../../../src/core/telemetry/status.ts';
-import { loadBoardProfile } from '../../../src/host/platform/board.ts';
-import { type Device, type DeviceOptions, startDevice } from '../../../src/host/runtime/device.ts';
+import { loadIdentity } from '../../../src/host/platform/identity.ts';
+import { type Device, startDevice } from '../../../src/host/runtime/device.ts';
 import { installedBundlePath } from '../../../src/host/runtime/installation.ts';
+import type { DeviceOptions } from '../../../src/host/runtime/options.ts';
 import { accepted, codeOf } from '../../core/base/outcome.ts';
 import { makePipe, scratch } from '../store/folder.ts';
 import { startBroker, type TestBroker, until } from '../uplink/brokers.ts';
@@ -18,7 +27,6 @@ import { runToItsEnd, workersAlive } from './alive.ts';
 import { CLASS, frame, rootBytes, rowOf, shipped, stillClock } from './releases.ts';
 
 const folder = scratch();
-const board = accepted(await loadBoardProfile('generic-x64'));
 const ends: (() => Promise<void>)[] = [];
 afterEach(async () => {
   for (const end of ends.splice(0).reverse()) await end();
@@ -29,9 +37,9 @@ function optionsFor(state: string, change: Partial<DeviceOptions> = {}): DeviceO
   writeFileSync(rootPath, rootBytes());
   return {
     stateFolder: state,
-    rootPath,
+    root: rootPath,
     profile: 'production',
-    board,
+    board: 'generic-x64',
     hardwareClass: CLASS,
     group: 'g',
     deviceName: 'pump',
@@ -96,7 +104,7 @@ describe('a device with a broker', () => {
     const hub = await broker();
     const state = folder();
     const bundlePath = shipped(folder());
-    const first = await started(state, { bundlePath, uplink: hub.uplink });
+    const first = await started(state, { bundle: bundlePath, uplink: hub.uplink });
     expect([first.epoch, first.mode, first.refusal]).toEqual([1, 'nominal', undefined]);
     expect((await first.infer(frame(1, 2))).verdict).toBe('release');
     expect((await first.infer(frame(99, 2))).verdict).toBe('substitute');
@@ -137,7 +145,7 @@ describe('a device with a broker', () => {
 
   it('shows a moved, a replayed and an invented message for what they are', async () => {
     const hub = await broker();
-    const device = await started(folder(), { bundlePath: shipped(folder()), uplink: hub.uplink });
+    const device = await started(folder(), { bundle: shipped(folder()), uplink: hub.uplink });
     await device.reportHealth();
     await device.stop();
     const all = verified(hub, device.publicKey);
@@ -154,7 +162,7 @@ describe('a device with a broker', () => {
   it('whose bundle is tampered with comes up in SAFE, says so, and gives the recorded output', async () => {
     const hub = await broker();
     const state = folder();
-    await (await started(state, { bundlePath: shipped(folder()) })).stop();
+    await (await started(state, { bundle: shipped(folder()) })).stop();
     const path = installedBundlePath(state);
     const bytes = readFileSync(path);
     bytes[900] = (bytes[900] as number) ^ 1;
@@ -198,7 +206,7 @@ describe('a device without a broker', () => {
   it('that does not answer judges as ever, and stops', async () => {
     const lines: string[] = [];
     const device = await started(folder(), {
-      bundlePath: shipped(folder()),
+      bundle: shipped(folder()),
       uplink: NOWHERE,
       log: (line) => lines.push(line),
     });
@@ -208,7 +216,7 @@ describe('a device without a broker', () => {
   });
 
   it('says after the stop that nothing was computed, and stops once', async () => {
-    const device = await started(folder(), { bundlePath: shipped(folder()) });
+    const device = await started(folder(), { bundle: shipped(folder()) });
     const [one, two] = [device.stop(), device.stop()];
     expect(one).toBe(two);
     await one;
@@ -224,7 +232,7 @@ describe('a device without a broker', () => {
   it('claims no time that its clock does not know', async () => {
     const hub = await broker();
     const state = folder();
-    await (await started(state, { bundlePath: shipped(folder()) })).stop();
+    await (await started(state, { bundle: shipped(folder()) })).stop();
     const in1970 = { clock: stillClock(5_000), uplink: hub.uplink };
     const device = await started(state, in1970);
     expect(device.mode).toBe('nominal');
@@ -239,7 +247,7 @@ describe('a device without a broker', () => {
       throw new Error('the listener is broken');
     };
     const listeners = { onEvent: broken, log: broken, uplink: NOWHERE };
-    const device = await started(folder(), { bundlePath: shipped(folder()), ...listeners });
+    const device = await started(folder(), { bundle: shipped(folder()), ...listeners });
     expect((await device.infer(frame(99, 4))).verdict).toBe('substitute');
     await device.stop();
     expect(warn).toHaveBeenCalledWith(new Error('the listener is broken'));
@@ -255,10 +263,10 @@ describe('a device without a broker', () => {
 
   it('lets its process end: after a stop, and after a start that was refused', async () => {
     const full = folder();
-    await (await started(full, { bundlePath: shipped(folder()) })).stop();
+    await (await started(full, { bundle: shipped(folder()) })).stop();
     mkdirSync(join(full, 'floor.0.tmp'));
     const { clock: _, ...options } = optionsFor(folder(), {
-      bundlePath: shipped(folder()),
+      bundle: shipped(folder()),
       uplink: NOWHERE,
       healthPeriodMs: 3_600_000,
     });
@@ -291,11 +299,11 @@ describe('a start that promises nothing is a fault and leaves nothing running', 
 
   it('for a root that is missing, a folder, a pipe or garbage', async () => {
     const at = folder();
-    expect(await refused(folder(), { rootPath: join(at, 'none') })).toBe('store.not-found');
-    expect(await refused(folder(), { rootPath: at })).toBe('store.read');
-    expect(await refused(folder(), { rootPath: makePipe(join(at, 'pipe')) })).toBe('store.read');
+    expect(await refused(folder(), { root: join(at, 'none') })).toBe('store.not-found');
+    expect(await refused(folder(), { root: at })).toBe('store.read');
+    expect(await refused(folder(), { root: makePipe(join(at, 'pipe')) })).toBe('store.read');
     writeFileSync(join(at, 'bad'), 'garbage');
-    expect(await refused(folder(), { rootPath: join(at, 'bad') })).toMatch(/^(cbor|root)\./);
+    expect(await refused(folder(), { root: join(at, 'bad') })).toMatch(/^(cbor|root)\./);
   });
 
   it('for a device key that others can read, or that is damaged', async () => {
@@ -310,11 +318,11 @@ describe('a start that promises nothing is a fault and leaves nothing running', 
   it('for a name that no topic can carry, with a broker and without', async () => {
     const bundlePath = shipped(folder());
     const state = folder();
-    expect(await refused(state, { group: 'a/b', bundlePath })).toBe('telemetry.id');
+    expect(await refused(state, { group: 'a/b', bundle: bundlePath })).toBe('telemetry.id');
     // No boot was counted and nothing installed for it.
     expect(readdirSync(state).sort()).toEqual(['device.key', 'device.pub']);
-    expect(await refused(folder(), { deviceName: 'a.b', bundlePath })).toBe('telemetry.id');
-    const change = { deviceName: '#', bundlePath, uplink: undefined };
+    expect(await refused(folder(), { deviceName: 'a.b', bundle: bundlePath })).toBe('telemetry.id');
+    const change = { deviceName: '#', bundle: bundlePath, uplink: undefined };
     expect(await refused(folder(), change)).toBe('telemetry.id');
   });
 
@@ -324,7 +332,7 @@ describe('a start that promises nothing is a fault and leaves nothing running', 
 
   it('for records that are torn, of another key, or gone', async () => {
     const state = folder();
-    await (await started(state, { bundlePath: shipped(folder()) })).stop();
+    await (await started(state, { bundle: shipped(folder()) })).stop();
     const harmed = async (harm: (name: string) => void): Promise<string> => {
       const names = ['floor.0', 'floor.1', 'epoch.0', 'epoch.1'];
       const kept = names.map((name) => readFileSync(join(state, name)));
@@ -353,8 +361,13 @@ describe('a start that promises nothing is a fault and leaves nothing running', 
     writeFileSync(join(at, 'file'), '');
     expect(await refused(join(at, 'file'))).toBe('store.write');
     const state = folder();
+    accepted(loadIdentity(state));
     for (const i of [0, 1]) mkdirSync(join(state, `floor.${i}`));
     expect(await refused(state)).toBe('store.corrupt');
+    const keyless = folder();
+    mkdirSync(join(keyless, 'floor.0'));
+    expect(await refused(keyless)).toBe('platform.identity');
+    expect(existsSync(join(keyless, 'device.key'))).toBe(false);
     const other = folder();
     for (const i of [0, 1]) mkdirSync(join(other, `epoch.${i}.tmp`));
     expect(await refused(other)).toBe('store.write');

@@ -146,11 +146,14 @@ describe('verifyInstalled', () => {
     expect(modelOf(bundle).bytes).toEqual(ECHO);
   });
 
-  it('boots what has expired since, and nothing below the floor or under an older root', () => {
+  it('boots what has expired since it was confirmed, and nothing below the floor', () => {
     const state = installed({ installExpiryS: ISSUED_S + 2000 });
-    const late = { ...CONTEXT, nowMs: ((ISSUED_S + 9000) * 1000) as UnixMs };
-    const bundle = accepted(verifyInstalled(state, late));
+    const late = { nowMs: ((ISSUED_S + 9000) * 1000) as UnixMs };
+    // Never confirmed, it is an install, by whatever way it came into the folder.
+    expect(codeOf(verifyInstalled(state, { ...CONTEXT, ...late }))).toBe('trust.expired');
+    const bundle = accepted(verifyInstalled(state, CONTEXT));
     const record = confirmedRecord(EMPTY_FLOOR, bundle, CONTEXT);
+    expect(codeOf(verifyInstalled(state, { ...withFloors(record), ...late }))).toBe('accepted');
     const floors = record.floors.map((floor) => ({ ...floor, securityVersion: 6 }));
     expect(codeOf(verifyInstalled(state, withFloors({ ...record, floors })))).toBe(
       'rollback.security-version',
@@ -159,6 +162,13 @@ describe('verifyInstalled', () => {
     expect(codeOf(verifyInstalled(state, { ...withFloors(record), root }))).toBe(
       'trust.root-too-old',
     );
+  });
+
+  it('takes an older sequence put there by hand for what it is', () => {
+    const bundle = accepted(verifyInstalled(installed({ sequenceNumber: 9 }), CONTEXT));
+    const record = confirmedRecord(EMPTY_FLOOR, bundle, CONTEXT);
+    const older = installed({ sequenceNumber: 8, version: '0.9.0' });
+    expect(codeOf(verifyInstalled(older, withFloors(record)))).toBe('rollback.sequence');
   });
 
   it('says that nothing is installed', () => {

@@ -19,7 +19,13 @@ const folder = scratch();
 const KEY = new Uint8Array(32).fill(1);
 const OTHER = new Uint8Array(32).fill(2);
 const raised = (record: FloorRecord, securityVersion: number): FloorRecord =>
-  raiseFloor(record, { hardwareClass: 'c', model: 'm', securityVersion, sequenceNumber: 1 });
+  raiseFloor(record, {
+    hardwareClass: 'c',
+    model: 'm',
+    securityVersion,
+    sequenceNumber: 1,
+    manifestSha256: new Uint8Array(32),
+  });
 
 describe('the floor store', () => {
   it('is empty before the first write and gives back what was written', () => {
@@ -72,6 +78,7 @@ describe('the floor store', () => {
       model: `${String(i).padStart(2, '0')}${'m'.repeat(62)}`,
       securityVersion: Number.MAX_SAFE_INTEGER,
       sequenceNumber: Number.MAX_SAFE_INTEGER,
+      manifestSha256: new Uint8Array(32),
     }));
     const record = {
       ...EMPTY_FLOOR,

@@ -321,13 +321,19 @@ describe('Will and goodbye', () => {
 describe('options', () => {
   const options: TransportOptions = { url: '', clientId: 'd', will, clock, random: () => 0 };
 
-  it('warns of plain text that leaves the machine', () => {
+  it('warns of plain text that leaves the machine, and sends no password that way', () => {
     expect(watched(1).warnings).toEqual([]);
-    const away = { ...options, url: 'mqtt://broker.example', username: 'd', password: 'secret' };
+    const away = { ...options, url: 'mqtt://broker.example', username: 'd' };
     const created = createTransport(away);
     expect(created.ok && created.value.warnings).toMatchObject([{ code: 'uplink.plain-text' }]);
-    expect(JSON.stringify(created)).not.toContain('"secret"');
-    const secure = createTransport({ ...away, url: 'mqtts://broker.example' });
+    const open = createTransport({ ...away, password: 'secret' });
+    expect(open).toMatchObject({ ok: false, fault: { code: 'uplink.plain-text' } });
+    expect(JSON.stringify(open)).not.toContain('secret');
+    const secure = createTransport({
+      ...away,
+      password: 'secret',
+      url: 'mqtts://broker.example',
+    });
     expect(secure.ok && secure.value.warnings).toEqual([]);
   });
 

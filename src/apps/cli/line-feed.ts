@@ -1,51 +1,17 @@
-/** Frames that arrive: files in a folder in order of name, or JSON lines on standard input. */
-import { readdirSync } from 'node:fs';
-import { join } from 'node:path';
+/** Frames that arrive as JSON lines on standard input. */
 import { addAbortSignal, type Readable } from 'node:stream';
-import { setTimeout as sleep } from 'node:timers/promises';
-import { attempt, need } from '../../core/base/fault.ts';
-import { FRAME_LINE_CHARS_MAX, NPY_FILE_BYTES_MAX } from '../../core/base/limits.ts';
+import { attempt, type Result } from '../../core/base/fault.ts';
+import { FRAME_LINE_CHARS_MAX } from '../../core/base/limits.ts';
 import type { InputSchema } from '../../core/bundle/io-schema.ts';
 import { dataFromNumbers } from '../../core/numeric/from-numbers.ts';
-import { decodeNpy } from '../../core/numeric/npy.ts';
 import { elementCount, type Tensor } from '../../core/numeric/tensor.ts';
-import { readFileBounded } from '../../host/store/files.ts';
-import { framesOf } from '../maker/frames.ts';
 import { refuseCli } from './faults.ts';
-import { note, printable } from './terminal.ts';
-
-const POLL_MS = 200;
 
 export interface NamedFrame {
   /** The file and row, or the line number. */
   readonly name: string;
-  /** `undefined` for what could not be read: the guard answers that too. */
-  readonly frame: unknown;
-}
-
-/**
- * Every `.npy` file whose name comes after the ones before, row by row. Files must be moved into
- * the folder when they are whole, under names that rise (a timestamp). Ends when stopped, or with
- * `once` when no file is left. Refuses with `cli.input` where the folder cannot be read.
- */
-export async function* folderFrames(
-  folder: string,
-  ports: readonly InputSchema[],
-  once: boolean,
-  signal: AbortSignal,
-): AsyncGenerator<NamedFrame> {
-  let last = '';
-  while (!signal.aborted) {
-    const names = waitingFiles(folder, last);
-    for (const name of names) {
-      if (signal.aborted) return;
-      last = name;
-      yield* fileFrames(join(folder, name), name, ports);
-    }
-    if (names.length > 0) continue;
-    if (once) return;
-    await pause(signal);
-  }
+  /** The fault of what could not be read: the guard answers that too. */
+  readonly frame: Result<unknown>;
 }
 
 /**
@@ -61,8 +27,7 @@ export async function* lineFrames(
   for await (const line of boundedLines(input, signal)) {
     if (line?.trim() === '') continue;
     number++;
-    const name = `line ${number}`;
-    yield { name, frame: readable(name, ports, () => lineFrame(line, ports)) };
+    yield { name: `line ${number}`, frame: attempt(() => lineFrame(line, ports)) };
   }
 }
 
@@ -92,29 +57,6 @@ async function* boundedLines(
 function extended(line: string | undefined, more: string): string | undefined {
   if (line === undefined || line.length + more.length > FRAME_LINE_CHARS_MAX) return undefined;
   return line + more;
-}
-
-function* fileFrames(
-  path: string,
-  name: string,
-  ports: readonly InputSchema[],
-): Generator<NamedFrame> {
-  const frames = readable(name, ports, () => {
-    const [port] = ports;
-    if (port === undefined || ports.length > 1) {
-      throw refuseCli('cli.input', 'a folder of frames needs a model with one input');
-    }
-    const tensor = need(decodeNpy(need(readFileBounded(path, NPY_FILE_BYTES_MAX))));
-    return framesOf(new Map([[port.name, tensor]]), ports);
-  });
-  if (frames === undefined) {
-    yield { name, frame: undefined };
-    return;
-  }
-  for (let row = 0; row < frames.count; row++) {
-    const rowName = frames.count === 1 ? name : `${name}[${row}]`;
-    yield { name: rowName, frame: readable(rowName, ports, () => frames.frame(row)) };
-  }
 }
 
 function lineFrame(
@@ -175,33 +117,4 @@ function parseJson(line: string): Record<string, unknown> {
     return value as Record<string, unknown>;
   }
   throw refuseCli('cli.frame', 'the line is no JSON object');
-}
-
-/** What cannot be read is told and judged as a frame that is none. */
-function readable<T>(name: string, ports: readonly InputSchema[], read: () => T): T | undefined {
-  // Without a model nothing is read: every frame gets the same answer, and why was said before.
-  if (ports.length === 0) return undefined;
-  const result = attempt(read);
-  if (result.ok) return result.value;
-  note(`${printable(name)}: ${result.fault.code}: ${result.fault.message}`);
-  return undefined;
-}
-
-function waitingFiles(folder: string, after: string): readonly string[] {
-  try {
-    return readdirSync(folder)
-      .filter((name) => name.endsWith('.npy') && name > after)
-      .sort();
-  } catch (thrown) {
-    throw refuseCli('cli.input', `the folder ${folder} cannot be read: ${String(thrown)}`);
-  }
-}
-
-async function pause(signal: AbortSignal): Promise<void> {
-  try {
-    await sleep(POLL_MS, undefined, { signal });
-  } catch (thrown) {
-    // Stopping is not a failure.
-    if (!signal.aborted) throw thrown;
-  }
 }
