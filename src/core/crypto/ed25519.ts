@@ -8,7 +8,7 @@
 import { createPrivateKey, createPublicKey, type KeyObject, sign, verify } from 'node:crypto';
 import * as noble from '@noble/ed25519';
 import { sha512 } from '@noble/hashes/sha2.js';
-import { concatBytes, fromHex, toHex } from '../base/bytes.ts';
+import { concatBytes, fromHex } from '../base/bytes.ts';
 import { assert, attempt, type Result } from '../base/fault.ts';
 import { refuseCrypto } from './faults.ts';
 import { thumbprintOf } from './thumbprint.ts';
@@ -77,7 +77,7 @@ export function verifyStrict(
     if (a.isSmallOrder() || r.isSmallOrder()) {
       throw refuseCrypto('crypto.weak-point', 'the key or the signature has small order');
     }
-    const byNoble = holdsOnPoints(a, r, signature, message, publicKey);
+    const byNoble = noble.verify(signature, message, publicKey, { zip215: false });
     const byNode = verify(null, message, publicKeyObject(publicKey), signature);
     if (byNoble !== byNode) {
       throw refuseCrypto(
@@ -94,43 +94,6 @@ export function verifyStrict(
 export function isUsablePublicKey(publicKey: Uint8Array): boolean {
   const point = publicKey.length === ED25519_PUBLIC_KEY_BYTES ? pointOf(publicKey) : undefined;
   return point !== undefined && !point.isSmallOrder();
-}
-
-/**
- * The equation of RFC 8032 5.1.7 on noble's points, `[8]([k]A + R - [s]B) = 0`, with both scalars
- * in one ladder. noble's own `verify` decides the same, but first makes a table of 4,224 multiples
- * of B: a process that verifies a bundle checks a handful of signatures, and the table costs more
- * than all of them together.
- */
-function holdsOnPoints(
-  a: noble.Point,
-  r: noble.Point,
-  signature: Uint8Array,
-  message: Uint8Array,
-  publicKey: Uint8Array,
-): boolean {
-  const order = noble.Point.CURVE().n;
-  const s = littleEndian(signature.subarray(32));
-  // Canonical S: without this, s + L would be a second signature of the same message.
-  if (s >= order) return false;
-  const hashed = noble.hash(concatBytes(signature.subarray(0, 32), publicKey, message));
-  const k = littleEndian(hashed) % order;
-  const minusB = noble.Point.BASE.negate();
-  const both = a.add(minusB);
-  let sum = noble.Point.ZERO;
-  for (let bit = 252n; bit >= 0n; bit--) {
-    sum = sum.double();
-    const inK = (k >> bit) & 1n;
-    const inS = (s >> bit) & 1n;
-    if (inK & inS) sum = sum.add(both);
-    else if (inK) sum = sum.add(a);
-    else if (inS) sum = sum.add(minusB);
-  }
-  return sum.add(r).isSmallOrder();
-}
-
-function littleEndian(bytes: Uint8Array): bigint {
-  return BigInt(`0x${toHex(bytes.toReversed())}`);
 }
 
 function pointOf(bytes: Uint8Array): noble.Point | undefined {

@@ -1,6 +1,6 @@
 /**
  * Known answers that the cryptography of this process must give before it is trusted with a boot.
- * SHA-256: FIPS 180-4 examples. Ed25519: RFC 8032 section 7.1, test 2.
+ * SHA-256: FIPS 180-4 examples. Ed25519: RFC 8032 section 7.1, tests 1 and 2.
  */
 import { equalBytes, fromHex, utf8 } from '../base/bytes.ts';
 import { attempt, type Result } from '../base/fault.ts';
@@ -17,13 +17,18 @@ const DIGESTS: readonly (readonly [string, string])[] = [
   ],
 ];
 
-/** One is enough to tell right from wrong, and each costs a start several milliseconds. */
-const SIGNATURE = {
-  seed: '4ccd089b28ff96da9db6c346ec114e0f5b8a319f35aba624da8cf6ed4fb8a6fb',
-  message: '72',
-  signature:
+const SIGNATURES: readonly (readonly [seed: string, message: string, signature: string])[] = [
+  [
+    '9d61b19deffd5a60ba844af492ec2cc44449c5697b326919703bac031cae7f60',
+    '',
+    'e5564300c360ac729086e2cc806e828a84877f1eb8e5d974d873e065224901555fb8821590a33bacc61e39701cf9b46bd25bf5f0595bbe24655141438e7a100b',
+  ],
+  [
+    '4ccd089b28ff96da9db6c346ec114e0f5b8a319f35aba624da8cf6ed4fb8a6fb',
+    '72',
     '92a009a9f0d4cab8720e820b5f642540a2b27b5416503f8fb3762223ebdb69da085ac1e43e15996e458f3613d0f11d8c387b2eaeb4302aeeb00d291612bb0c00',
-};
+  ],
+];
 
 /** Fault: `crypto.self-test`, naming the provider or algorithm that failed. */
 export function cryptoSelfTest(
@@ -31,7 +36,9 @@ export function cryptoSelfTest(
 ): Result<true> {
   return attempt(() => {
     for (const provider of providers) checkDigests(provider);
-    checkSignature(hex(SIGNATURE.seed), hex(SIGNATURE.message), hex(SIGNATURE.signature));
+    for (const [seed, message, signature] of SIGNATURES) {
+      checkSignature(hex(seed), hex(message), hex(signature));
+    }
     return true;
   });
 }
