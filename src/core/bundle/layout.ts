@@ -90,6 +90,10 @@ export function walkPayloads(
     for (const file of files) {
       compareHeader(readExactly(source, offset, BLOCK_BYTES), file.path, file.sizeBytes);
       offset += BLOCK_BYTES;
+      // A cut archive of a large model must not cost the memory of the whole one.
+      if (file.sizeBytes > source.sizeBytes - offset) {
+        throw refuseBundle('bundle.truncated', `the file ends at ${source.sizeBytes}`);
+      }
       const keep = options.keep(file);
       if (keep) keptBytes += file.sizeBytes;
       const whole = keep ? allocate(file, keptBytes) : undefined;

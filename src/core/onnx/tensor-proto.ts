@@ -141,6 +141,11 @@ function typedBytes(
   chunks: readonly Bytes[],
   count: number,
 ): Uint8Array<ArrayBuffer> {
+  // Dimensions are only a claim; an element takes at least a byte here, so that a file of a few
+  // bytes never claims hundreds of megabytes of memory.
+  if (count > chunks.reduce((sum, chunk) => sum + chunk.length, 0)) {
+    throw wrongLength(tensor, 'fewer elements');
+  }
   const bytes = new Uint8Array(count * bytesEach);
   const view = new DataView(bytes.buffer);
   let at = 0;

@@ -1,8 +1,12 @@
 /** The archive: its header, its walk, and every byte that is not a file's. */
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { concatBytes, utf8 } from '../../../src/core/base/bytes.ts';
 import { AssertionFailure } from '../../../src/core/base/fault.ts';
-import { MANIFEST_BYTES_MAX, PAYLOAD_IN_MEMORY_BYTES_MAX } from '../../../src/core/base/limits.ts';
+import {
+  HASH_CHUNK_BYTES,
+  MANIFEST_BYTES_MAX,
+  PAYLOAD_IN_MEMORY_BYTES_MAX,
+} from '../../../src/core/base/limits.ts';
 import {
   checkSameFiles,
   readManifestEntry,
@@ -188,6 +192,26 @@ describe('walking the payloads', () => {
     expect(read(PAYLOAD_IN_MEMORY_BYTES_MAX + 1, true)).toBe('bundle.too-large');
     // What is not kept may be larger: it is only hashed.
     expect(read(left + 1, false)).toBe('bundle.truncated');
+  });
+
+  it('does not reserve memory for what a cut archive no longer holds', () => {
+    const sizeBytes = PAYLOAD_IN_MEMORY_BYTES_MAX;
+    const file: BundleFile = { ...describeFile(MODEL), sizeBytes };
+    const cut = concatBytes(ustarHeader(MODEL.path, sizeBytes), new Uint8Array(512));
+    const asked: number[] = [];
+    vi.stubGlobal(
+      'Uint8Array',
+      new Proxy(Uint8Array, {
+        construct(target, parts: unknown[]) {
+          if (typeof parts[0] === 'number') asked.push(parts[0]);
+          return Reflect.construct(target, parts);
+        },
+      }),
+    );
+    const code = codeOf(walkPayloads(bytesSource(cut), 0, [file], { keep: () => true }));
+    vi.unstubAllGlobals();
+    expect(code).toBe('bundle.truncated');
+    expect(Math.max(...asked)).toBeLessThanOrEqual(HASH_CHUNK_BYTES);
   });
 });
 

@@ -1,5 +1,5 @@
 import { BinaryWriter, WireType } from '@bufbuild/protobuf/wire';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { concatBytes, utf8 } from '../../../src/core/base/bytes.ts';
 import { attempt, need, type Result } from '../../../src/core/base/fault.ts';
 import type { Tensor, TensorData } from '../../../src/core/numeric/tensor.ts';
@@ -114,6 +114,28 @@ describe('what decodeTensor refuses', () => {
 
   it('more elements than the limit, before any is allocated', () => {
     expect(codeOf(decode(tensorOf([2 ** 30, 2 ** 20], 1, none)))).toBe('onnx.limit');
+  });
+
+  it('a large shape over few bytes, before any memory is reserved for it', () => {
+    const body = tensorOf(
+      [2 ** 26],
+      DATA_TYPE.int64,
+      packed(TENSOR.int64Data, (w) => w.int64(1)),
+    );
+    const asked: number[] = [];
+    vi.stubGlobal(
+      'Uint8Array',
+      new Proxy(Uint8Array, {
+        construct(target, parts: unknown[]) {
+          if (typeof parts[0] === 'number') asked.push(parts[0]);
+          return Reflect.construct(target, parts);
+        },
+      }),
+    );
+    const code = codeOf(decode(body));
+    vi.unstubAllGlobals();
+    expect(code).toBe('onnx.malformed');
+    expect(Math.max(0, ...asked)).toBeLessThan(1024);
   });
 
   it('data that do not fill the dimensions, or overfill them', () => {
