@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { concatBytes, equalBytes } from '../../../src/core/base/bytes.ts';
+import { equalBytes } from '../../../src/core/base/bytes.ts';
 import { ENVELOPE_BYTES_MAX } from '../../../src/core/base/limits.ts';
 import { externalAad } from '../../../src/core/cose/domain.ts';
 import { encodeCbor } from '../../../src/core/cose/encode.ts';
@@ -75,25 +75,7 @@ describe('envelope', () => {
     });
   });
 
-  it('refuses every flipped bit of every byte', () => {
-    const { bytes } = sealed();
-    const codes = new Set<string>();
-    for (let at = 0; at < bytes.length; at++) {
-      const flipped = new Uint8Array(bytes);
-      flipped[at] = (flipped[at] as number) ^ (1 << (at % 8));
-      const opened = openEnvelope(flipped, EVENT_TOPIC, keyOf);
-      expect(opened.ok).toBe(false);
-      if (!opened.ok) codes.add(opened.fault.code);
-    }
-    expect(codes).toContain('crypto.bad-signature');
-  });
-
-  it('refuses every truncation, an appended byte and arbitrary bytes', () => {
-    const { bytes } = sealed();
-    for (let length = 0; length < bytes.length; length++) {
-      expect(openEnvelope(bytes.subarray(0, length), EVENT_TOPIC, keyOf).ok).toBe(false);
-    }
-    expect(openEnvelope(concatBytes(bytes, new Uint8Array(1)), EVENT_TOPIC, keyOf).ok).toBe(false);
+  it('refuses arbitrary bytes', () => {
     fc.assert(
       fc.property(fc.uint8Array({ maxLength: 400 }), (noise) => {
         expect(openEnvelope(noise, EVENT_TOPIC, keyOf).ok).toBe(false);
