@@ -6,8 +6,9 @@ import type { DropCounts } from '../../core/telemetry/event.ts';
 import { MemoryOutbox, type Outbox, type OutgoingMessage } from '../../core/telemetry/queue.ts';
 import { encodeStatus } from '../../core/telemetry/status.ts';
 import { buildTopic } from '../../core/telemetry/topic.ts';
-import { createTransport, type TlsOptions } from '../uplink/mqtt-transport.ts';
+import { createTransport } from '../uplink/mqtt-transport.ts';
 import { Publisher } from '../uplink/publisher.ts';
+import type { TlsOptions } from '../uplink/tls-options.ts';
 
 const FLUSH_DEADLINE_MS = 2_000;
 

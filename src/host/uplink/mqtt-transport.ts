@@ -17,18 +17,9 @@ import { type Backoff, backOff, FRESH_BACKOFF } from '../../core/telemetry/backo
 import { type BrokerAddress, parseBrokerUrl } from './broker-url.ts';
 import { refuseUplink, type UplinkFaultCode, uplinkFault } from './faults.ts';
 import { type LinkEnd, MqttLink, type MqttMessage, type ProtocolVersion } from './mqtt-link.ts';
+import type { TlsOptions } from './tls-options.ts';
 
 /** PEM texts; a broker's certificate is always verified. */
-export interface TlsOptions {
-  /** The roots to trust instead of the usual ones. */
-  readonly ca?: string;
-  /** The client certificate and its key, for mutual TLS. */
-  readonly cert?: string;
-  readonly key?: string;
-  /** The name the broker's certificate must carry, where it differs from the host. */
-  readonly servername?: string;
-}
-
 export interface TransportOptions {
   /** See `parseBrokerUrl`. */
   readonly url: string;
