@@ -116,7 +116,7 @@ export const SIGNING_BUNDLE_BYTES_MAX: number = 1024 * 1024 * 1024;
 
 // Scan of a model
 /** Protobuf fields of one model, at all levels. */
-export const SCAN_FIELDS_MAX: number = 2 ** 24;
+export const SCAN_FIELDS_MAX: number = 2 ** 21;
 /** Messages inside messages. */
 export const SCAN_NESTING_MAX: number = 64;
 /** Graphs inside graphs that pass without a finding: a condition inside a loop. */

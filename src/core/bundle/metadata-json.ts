@@ -5,10 +5,11 @@
  */
 import { fromUtf8 } from '../base/bytes.ts';
 import { attempt, type Result } from '../base/fault.ts';
-import { Fields } from '../base/fields.ts';
+import { Fields, nearestName } from '../base/fields.ts';
 import { CBOR_DEPTH_MAX, METADATA_JSON_BYTES_MAX } from '../base/limits.ts';
 import type { CborMap, CborValue } from '../cose/value.ts';
 import type { DType } from '../numeric/tensor.ts';
+import { SCAN_CODES, type ScanCode } from '../onnx/scan-findings.ts';
 import { refuseBundle } from './faults.ts';
 import type { Dim, IoSchema, OutputRole } from './io-schema.ts';
 import { checkIoSchema, readInput, readOutput, readRange } from './io-schema-codec.ts';
@@ -33,6 +34,8 @@ export interface MakerMetadata {
   readonly budgets: Budgets;
   readonly intendedUses: readonly string[];
   readonly prohibitedUses: readonly string[];
+  /** Findings of the scan that the maker knows and answers for. */
+  readonly waive: readonly ScanCode[];
   readonly guard: CborMap;
   readonly safeOutput?: CborMap;
   readonly provenance?: CborMap;
@@ -70,6 +73,9 @@ function readMaker(fields: Fields): MakerMetadata {
     budgets: fields.optional('budgets', (n) => readBudgets(fields.map(n))) ?? {},
     intendedUses: fields.optional('intendedUses', (n) => readTexts(fields, String(n))) ?? [],
     prohibitedUses: fields.optional('prohibitedUses', (n) => readTexts(fields, String(n))) ?? [],
+    waive:
+      fields.optional('waive', (n) => readWaive(fields.at(n), fields.list(n, SCAN_CODES.length))) ??
+      [],
     guard: fields.optional('guard', (n) => mapFromJson(fields, n)) ?? new Map(),
     ...(safeOutput === undefined ? {} : { safeOutput }),
     ...(provenance === undefined ? {} : { provenance }),
@@ -141,6 +147,16 @@ function refuseStrangers(kind: string, graph: readonly GraphPort[], stated: Stat
       );
     }
   }
+}
+
+function readWaive(path: string, list: readonly unknown[]): readonly ScanCode[] {
+  return list.map((entry, index) => {
+    const code = SCAN_CODES.find((known) => known === entry);
+    if (code !== undefined) return code;
+    const near = typeof entry === 'string' ? nearestName(entry, SCAN_CODES) : undefined;
+    const hint = near === undefined ? '' : `; did you mean ${near}?`;
+    throw refuseBundle('metadata.invalid', `${path}[${index}] is no finding of a scan${hint}`);
+  });
 }
 
 function ports(fields: Fields): Stated {

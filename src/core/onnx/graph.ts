@@ -3,7 +3,7 @@
  * graphs inside them. A file that carries several ModelProtos in a row is one merged model, as
  * protobuf defines it; that is how an output is appended.
  */
-import type { Bytes } from '../base/bytes.ts';
+import { type Bytes, equalBytes, utf8 } from '../base/bytes.ts';
 import { attempt, type Result } from '../base/fault.ts';
 import {
   MODEL_PORTS_MAX,
@@ -17,6 +17,8 @@ import { refuseOnnx } from './faults.ts';
 import { ATTRIBUTE, dtypeOf, GRAPH, MODEL, NODE } from './proto.ts';
 import { type OnnxTensor, readTensorHead } from './tensor-proto.ts';
 import { bytesOf, floatOf, integerOf, merged, textOf, type WireField, wireFields } from './wire.ts';
+
+const ORT_FORMAT_MARK = utf8('ORTM');
 
 export interface OnnxPort {
   readonly name: string;
@@ -63,10 +65,12 @@ export interface OnnxGraph extends OnnxGraphBody {
 
 /**
  * Faults: `onnx.malformed` (not a model, or a name given twice), `onnx.limit` (nodes, names, ports,
- * depth), `onnx.unsupported` (an input or output that is no tensor, or of a foreign type).
+ * depth), `onnx.unsupported` (an input or output that is no tensor, or of a foreign type),
+ * `onnx.other-format`.
  */
 export function readGraph(model: Bytes): Result<OnnxGraph> {
   return attempt(() => {
+    refuseOtherFormat(model);
     let irVersion = 0;
     let producerName = '';
     let producerVersion = '';
@@ -83,6 +87,15 @@ export function readGraph(model: Bytes): Result<OnnxGraph> {
     const body = readGraphBody(graphs, { nodes: 0, names: 0 }, 0);
     return { irVersion, opsets, producerName, producerVersion, ...body };
   });
+}
+
+/**
+ * ONNX Runtime takes bytes with this mark for its own format, whatever else they are: a file that is
+ * both would be read here as one model and run as another.
+ */
+export function refuseOtherFormat(model: Bytes): void {
+  if (!equalBytes(model.subarray(4, 8), ORT_FORMAT_MARK)) return;
+  throw refuseOnnx('onnx.other-format', 'ONNX Runtime would not read these bytes as ONNX');
 }
 
 /** The value of an `int` attribute. May refuse; meant to run inside an `attempt`. */

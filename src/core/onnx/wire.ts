@@ -53,6 +53,16 @@ export function int64Of(field: WireField): bigint {
   return readingWire(() => BigInt(new BinaryReader(field.body).int64()));
 }
 
+/** The integers of a repeated field, packed or one of them alone; rounded beyond 2^53. */
+export function* integersOf(field: WireField): Generator<number> {
+  if (field.type === WireType.Varint) {
+    yield Number(int64Of(field));
+    return;
+  }
+  const reader = new BinaryReader(bytesOf(field));
+  while (reader.pos < reader.len) yield Number(readingWire(() => reader.int64()));
+}
+
 export function floatOf(field: WireField): number {
   needType(field, WireType.Bit32);
   return readingWire(() => new BinaryReader(field.body).float());

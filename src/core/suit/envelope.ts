@@ -39,16 +39,13 @@ export function sealEnvelope(
   signers: readonly Signer[],
 ): Uint8Array {
   const signedDigest = encodeDigest(sha256(encodeCbor(manifest)));
-  const signatures = signers.map((signer) =>
-    sign1({ payload: signedDigest, detached: true, externalAad: SUIT_AAD, signer }),
-  );
-  const wrapper = encodeCbor([signedDigest, ...signatures]);
-  return encodeCbor(
-    new CborTag(
-      ENVELOPE_TAG,
-      cborMap([AUTHENTICATION, wrapper], [MANIFEST, manifest], [META_URI, meta]),
-    ),
-  );
+  return assemble({ signedDigest, manifest, meta }, signaturesOf(signedDigest, signers));
+}
+
+/** The same digest, manifest and metadata, byte for byte, with signatures after those it has. */
+export function withSignatures(envelope: SuitEnvelope, signers: readonly Signer[]): Uint8Array {
+  const more = signaturesOf(envelope.signedDigest, signers);
+  return assemble(envelope, [...envelope.signatures, ...more]);
 }
 
 /**
@@ -80,6 +77,25 @@ export function openEnvelope(bytes: Uint8Array): Result<SuitEnvelope> {
     const meta = bstr(members.get(META_URI));
     return { signedDigest, manifestSha256, signatures, manifest, meta };
   });
+}
+
+function signaturesOf(signedDigest: Uint8Array, signers: readonly Signer[]): Uint8Array[] {
+  return signers.map((signer) =>
+    sign1({ payload: signedDigest, detached: true, externalAad: SUIT_AAD, signer }),
+  );
+}
+
+function assemble(
+  parts: Pick<SuitEnvelope, 'signedDigest' | 'manifest' | 'meta'>,
+  signatures: readonly Uint8Array[],
+): Uint8Array {
+  const wrapper = encodeCbor([parts.signedDigest, ...signatures]);
+  return encodeCbor(
+    new CborTag(
+      ENVELOPE_TAG,
+      cborMap([AUTHENTICATION, wrapper], [MANIFEST, parts.manifest], [META_URI, parts.meta]),
+    ),
+  );
 }
 
 function bstr(value: CborValue | undefined): Uint8Array {
