@@ -1,4 +1,5 @@
 /** Fields are taken by name and type, and a field that nobody asked for is refused. */
+import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { attempt } from '../../../src/core/base/fault.ts';
 import { Fields, nearestName } from '../../../src/core/base/fields.ts';
@@ -135,5 +136,21 @@ describe('nearestName', () => {
     expect(nearestName('abcd', ['axxx'])).toBeUndefined();
     expect(nearestName('x'.repeat(1_000_000), ['range'])).toBeUndefined();
     expect(nearestName('range', [])).toBeUndefined();
+  });
+});
+
+describe('every name', () => {
+  it('is nearest to itself, is total, and never finds what half differs', () => {
+    const names = fc.array(fc.string({ minLength: 1, maxLength: 40 }), { maxLength: 6 });
+    fc.assert(
+      fc.property(fc.string(), names, (name, known) => {
+        const near = nearestName(name, known);
+        expect(near === undefined || known.includes(near)).toBe(true);
+        for (const own of known) {
+          expect(nearestName(own, known)?.toLowerCase()).toBe(own.toLowerCase());
+        }
+      }),
+      { seed: 92 },
+    );
   });
 });

@@ -1,6 +1,7 @@
 /** The archive: its header, its walk, and every byte that is not a file's. */
+import fc from 'fast-check';
 import { describe, expect, it, vi } from 'vitest';
-import { concatBytes, utf8 } from '../../../src/core/base/bytes.ts';
+import { concatBytes, equalBytes, utf8 } from '../../../src/core/base/bytes.ts';
 import { AssertionFailure } from '../../../src/core/base/fault.ts';
 import {
   HASH_CHUNK_BYTES,
@@ -283,5 +284,48 @@ describe('metadata and manifest', () => {
   ])('are refused with %s', (_, change) => {
     const result = checkSameFiles(meta, { ...manifest, ...change });
     expect(codeOf(result)).toBe('bundle.mismatch');
+  });
+});
+
+describe('every header', () => {
+  const path = fc.string({
+    unit: fc.constantFrom(...'AZaz09._-'),
+    minLength: 1,
+    maxLength: 64,
+  });
+  const size = fc.nat(8 ** 11 - 1);
+
+  it('claims the size it was made for, and no two files have the same', () => {
+    fc.assert(
+      fc.property(path, size, path, size, (name, bytes, otherName, otherBytes) => {
+        const header = ustarHeader(name, bytes);
+        expect(claimedSizeBytes(header)).toBe(bytes);
+        expect((bytes + paddingBytes(bytes)) % 512).toBe(0);
+        const same = name === otherName && bytes === otherBytes;
+        expect(equalBytes(header, ustarHeader(otherName, otherBytes))).toBe(same);
+      }),
+      { seed: 90 },
+    );
+  });
+
+  it('leads the walk through any files, whose bytes come back', () => {
+    const files = fc.uniqueArray(
+      fc.record({
+        path: path.filter((name) => !/^\.{1,2}$/.test(name)),
+        role: fc.constant('notice' as const),
+        bytes: fc.uint8Array({ maxLength: 1200 }),
+      }),
+      { selector: (file) => file.path, maxLength: 5 },
+    );
+    fc.assert(
+      fc.property(files, (members) => {
+        const source = bytesSource(archive(new Uint8Array(7), members));
+        const described = members.map(describeFile);
+        const { endOffset } = accepted(readManifestEntry(source));
+        const kept = walkPayloads(source, endOffset, described, { keep: () => true });
+        expect(accepted(kept)).toEqual(new Map(members.map((one) => [one.path, one.bytes])));
+      }),
+      { seed: 91, numRuns: 60 },
+    );
   });
 });

@@ -221,3 +221,33 @@ function replaced(at: number, value: CborValue): Uint8Array {
   parts[at] = value;
   return encodeCbor(new CborTag(18, parts));
 }
+
+describe('every payload', () => {
+  it('comes back under its own external data, attached or detached, and under no other', () => {
+    const bytes = fc.uint8Array({ maxLength: 60 });
+    fc.assert(
+      fc.property(
+        bytes,
+        bytes,
+        fc.boolean(),
+        fc.string(),
+        (payload, externalAad, detached, typ) => {
+          const block = sign1({ payload, externalAad, detached, typ, signer });
+          const open = (aad: Uint8Array) =>
+            openSign1(block, {
+              typ,
+              externalAad: aad,
+              keyOf: () => signer.publicKey,
+              ...(detached ? { detachedPayload: payload } : {}),
+            });
+          expect(open(externalAad)).toEqual({
+            ok: true,
+            value: { payload, kid: signer.thumbprint },
+          });
+          expect(codeOf(open(Uint8Array.of(...externalAad, 0)))).toBe('crypto.bad-signature');
+        },
+      ),
+      { seed: 83, numRuns: 40 },
+    );
+  });
+});

@@ -1,6 +1,7 @@
 /** Every row of the health judgement, from a sample to its level. */
+import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { assessHealth, type HealthSample } from '../../../src/core/device/health.ts';
+import { assessHealth, HEALTH_LEVELS, type HealthSample } from '../../../src/core/device/health.ts';
 import type { BoardProfile } from '../../../src/core/device/profile.ts';
 
 const board: BoardProfile = {
@@ -80,5 +81,41 @@ describe('assessHealth', () => {
     const plain = { ...rest, probes: { memory: 'proc/meminfo', thermalZoneTypes: [] } };
     const sample = { temperatureMilliC: 150_000, memoryAvailableBytes: 2 ** 29 };
     expect(assessHealth(plain, sample)).toEqual({ level: 'good', findings: [] });
+  });
+});
+
+describe('every sample', () => {
+  const optional = <T>(value: fc.Arbitrary<T>) => fc.option(value, { nil: undefined });
+  const anySample: fc.Arbitrary<HealthSample> = fc.record({
+    temperatureMilliC: optional(fc.integer({ min: -60_000, max: 200_000 })),
+    memoryAvailableBytes: optional(fc.nat(2 ** 27)),
+    underVoltage: optional(fc.boolean()),
+    throttled: optional(fc.boolean()),
+    overCurrentEvents: optional(fc.nat(10)),
+  });
+  const rank = (sample: HealthSample): number =>
+    HEALTH_LEVELS.indexOf(assessHealth(board, sample, well).level);
+
+  it('has the level of its worst finding, and none better for a worse or missing reading', () => {
+    fc.assert(
+      fc.property(anySample, fc.nat(10_000), fc.nat(2 ** 20), (sample, hotter, less) => {
+        const { level, findings } = assessHealth(board, sample, well);
+        const ranks = findings.map((found) => HEALTH_LEVELS.indexOf(found.level));
+        expect(HEALTH_LEVELS.indexOf(level)).toBe(Math.max(0, ...ranks));
+        const { temperatureMilliC: milliC, memoryAvailableBytes: bytes } = sample;
+        const worse: HealthSample[] = [
+          { ...sample, underVoltage: true },
+          { ...sample, throttled: true },
+          ...(milliC === undefined ? [] : [{ ...sample, temperatureMilliC: milliC + hotter }]),
+          ...(bytes === undefined ? [] : [{ ...sample, memoryAvailableBytes: bytes - less }]),
+        ];
+        for (const other of worse) expect(rank(other)).toBeGreaterThanOrEqual(rank(sample));
+        for (const name of ['temperatureMilliC', 'memoryAvailableBytes', 'underVoltage'] as const) {
+          const blind = { ...well, [name]: undefined };
+          expect(rank(blind)).toBeGreaterThan(rank(well));
+        }
+      }),
+      { seed: 87 },
+    );
   });
 });

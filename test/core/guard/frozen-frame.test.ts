@@ -1,3 +1,4 @@
+import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import {
   FROZEN_AT_START,
@@ -108,5 +109,25 @@ describe('hashFrame', () => {
         ),
       );
     expect(two(x, y)).not.toBe(two(y, x));
+  });
+});
+
+describe('every series of frames', () => {
+  it('is found frozen exactly from the n-th equal frame in a row on', () => {
+    const series = fc.array(fc.nat(2), { maxLength: 30 });
+    fc.assert(
+      fc.property(series, fc.integer({ min: 2, max: 6 }), (seeds, frames) => {
+        let state = FROZEN_AT_START;
+        let inARow = 0;
+        seeds.forEach((seed, i) => {
+          inARow = seed === seeds[i - 1] ? inARow + 1 : 1;
+          const step = stepFrozen(state, hashFrame(['x'], frame(seed)), frames);
+          state = step.state;
+          expect(state.count).toBe(inARow);
+          expect(step.findings).toHaveLength(inARow >= frames ? 1 : 0);
+        });
+      }),
+      { seed: 88 },
+    );
   });
 });

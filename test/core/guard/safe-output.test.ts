@@ -147,3 +147,17 @@ describe('safeOutputTensors', () => {
     );
   });
 });
+
+describe('every declaration', () => {
+  it('comes back from the map it is written as', () => {
+    const values = fc.oneof(fc.string(), fc.array(fc.double(), { maxLength: 8 }));
+    const outputs = fc.array(fc.tuple(fc.string({ maxLength: 128 }), values), { maxLength: 8 });
+    fc.assert(
+      fc.property(outputs, (pairs) => {
+        const safe = { outputs: new Map(pairs) };
+        expect(parseSafeOutput(safeOutputToMap(safe))).toEqual({ ok: true, value: safe });
+      }),
+      { seed: 89 },
+    );
+  });
+});

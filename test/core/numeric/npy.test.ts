@@ -6,6 +6,7 @@ import { NPY_FILE_BYTES_MAX } from '../../../src/core/base/limits.ts';
 import { convertTensor, decodeNpy, encodeNpy, rowOf } from '../../../src/core/numeric/npy.ts';
 import type { DType, Tensor, TensorData } from '../../../src/core/numeric/tensor.ts';
 import { sharedMissing, sharedPath } from '../../shared.ts';
+import { anyNumericTensor } from './any-tensor.ts';
 
 const EVERY: readonly [DType, TensorData][] = [
   ['float32', Float32Array.of(1.5, -0, Number.NaN, Infinity, 3e-40, -2)],
@@ -240,5 +241,19 @@ describe('convertTensor', () => {
     expect(codeOf(bytes, 'int16', 2)).toBe('tensor.scale');
     expect(codeOf(bytes, 'float32', Number.NaN)).toBe('tensor.scale');
     expect(codeOf(bytes, 'float32', 1, Infinity)).toBe('tensor.scale');
+  });
+});
+
+describe('every tensor of numbers', () => {
+  it('comes back bit by bit', () => {
+    fc.assert(
+      fc.property(anyNumericTensor, (tensor) => {
+        const bytes = encodeNpy(tensor);
+        const back = decodeNpy(bytes);
+        expect(back).toEqual({ ok: true, value: tensor });
+        if (back.ok) expect(encodeNpy(back.value)).toEqual(bytes);
+      }),
+      { seed: 81 },
+    );
   });
 });

@@ -1,8 +1,12 @@
+import fc from 'fast-check';
 import * as ort from 'onnxruntime-web/wasm';
 import { describe, expect, it } from 'vitest';
-import { AssertionFailure } from '../../../src/core/base/fault.ts';
+import { AssertionFailure, need } from '../../../src/core/base/fault.ts';
 import type { Tensor } from '../../../src/core/numeric/tensor.ts';
+import { readGraph } from '../../../src/core/onnx/graph.ts';
+import { decodeTensor } from '../../../src/core/onnx/tensor-proto.ts';
 import { encodeModel, type OnnxModelSpec } from '../../../src/core/onnx/writer.ts';
+import { anyNumericTensor, anyTextTensor } from '../numeric/any-tensor.ts';
 
 ort.env.wasm.numThreads = 1;
 
@@ -146,5 +150,17 @@ describe('the ONNX writer, judged by ONNX Runtime', () => {
   it('asserts that a tensor fills its dimensions', () => {
     const short: Tensor = { dtype: 'float32', dims: [3], data: Float32Array.of(1) };
     expect(() => constantModel(short)).toThrow(AssertionFailure);
+  });
+});
+
+describe('every tensor', () => {
+  it('comes back from the model that holds it', () => {
+    fc.assert(
+      fc.property(fc.oneof(anyNumericTensor, anyTextTensor), (tensor) => {
+        const stored = need(readGraph(constantModel(tensor))).initializers.get('value');
+        expect(stored && decodeTensor(stored)).toEqual({ ok: true, value: tensor });
+      }),
+      { seed: 82 },
+    );
   });
 });

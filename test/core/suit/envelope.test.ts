@@ -129,3 +129,19 @@ describe('what it refuses', () => {
     );
   });
 });
+
+describe('every manifest and metadata', () => {
+  it('come back with their digest', () => {
+    const bytes = fc.uint8Array({ maxLength: 300 });
+    fc.assert(
+      fc.property(bytes, bytes, fc.integer({ min: 1, max: 2 }), (inner, beside, count) => {
+        const sealedBytes = sealEnvelope(inner, beside, signers.slice(0, count));
+        const envelope = accepted(openEnvelope(sealedBytes));
+        expect(envelope).toMatchObject({ manifest: inner, meta: beside });
+        expect(envelope.manifestSha256).toEqual(sha256(encodeCbor(inner)));
+        expect(envelope.signatures).toHaveLength(count);
+      }),
+      { seed: 84 },
+    );
+  });
+});

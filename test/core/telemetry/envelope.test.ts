@@ -2,6 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { equalBytes } from '../../../src/core/base/bytes.ts';
 import { ENVELOPE_BYTES_MAX } from '../../../src/core/base/limits.ts';
+import type { UnixMs } from '../../../src/core/base/time.ts';
 import { externalAad } from '../../../src/core/cose/domain.ts';
 import { encodeCbor } from '../../../src/core/cose/encode.ts';
 import { sign1 } from '../../../src/core/cose/sign1.ts';
@@ -15,8 +16,10 @@ import {
   openEnvelope,
   sealEnvelope,
 } from '../../../src/core/telemetry/envelope.ts';
-import { decodeEvent } from '../../../src/core/telemetry/event.ts';
+import { decodeEvent, encodeEvent } from '../../../src/core/telemetry/event.ts';
+import { CLOCK_STATES } from '../../../src/core/telemetry/vocabulary.ts';
 import {
+  anyEvent,
   BIRTH_TOPIC,
   birth,
   birthHead,
@@ -222,5 +225,30 @@ describe('envelope', () => {
     const opened = openEnvelope(bytes, EVENT_TOPIC, keyOf);
     bytes.fill(0);
     expect(opened.ok && opened.value.previous).toEqual(new Uint8Array(32).fill(9));
+  });
+});
+
+describe('every event', () => {
+  it('comes back with its head, under its own topic only', () => {
+    const count = fc.nat(Number.MAX_SAFE_INTEGER);
+    const anyHead = fc.record({
+      epoch: count,
+      sequence: fc.integer({ min: 1, max: Number.MAX_SAFE_INTEGER }),
+      previous: fc
+        .uint8Array({ minLength: 32, maxLength: 32 })
+        .filter((hash) => hash.some(Boolean)),
+      unixMs: count.map((value) => value as UnixMs),
+      clockState: fc.constantFrom(...CLOCK_STATES),
+      uptimeMs: count,
+    });
+    fc.assert(
+      fc.property(anyHead, anyEvent, (head, one) => {
+        const { bytes, hash } = sealed({ ...head, body: encodeEvent(one) });
+        const opened = openEnvelope(bytes, EVENT_TOPIC, keyOf);
+        expect(opened).toMatchObject({ ok: true, value: { ...head, type: 'event', hash } });
+        expect(opened.ok && decodeEvent(opened.value.body)).toEqual({ ok: true, value: one });
+      }),
+      { seed: 86, numRuns: 60 },
+    );
   });
 });

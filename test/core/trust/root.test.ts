@@ -260,3 +260,35 @@ describe('a root file that is refused', () => {
     expect(toHex(BYTES).length).toBeGreaterThan(0);
   });
 });
+
+describe('every root within the limits', () => {
+  it('comes back as it was sealed', () => {
+    const names = fc.array(fc.string({ minLength: 1, maxLength: 64 }), { maxLength: 4 });
+    const timeS = fc.nat(253_402_300_799);
+    const anyRoot = fc.record(
+      {
+        version: fc.integer({ min: 1, max: Number.MAX_SAFE_INTEGER }),
+        production: fc.boolean(),
+        issuedS: timeS,
+        expiresS: timeS,
+        scope: fc.record({ modelPrefixes: names, classes: names }),
+        release: fc.integer({ min: 1, max: 6 }),
+      },
+      { requiredKeys: ['version', 'production', 'issuedS', 'scope', 'release'] },
+    );
+    fc.assert(
+      fc.property(anyRoot, fc.integer({ min: 1, max: 3 }), ({ release, ...root }, held) => {
+        const holders = keys(held, 30);
+        const roles = {
+          root: roleOf(held, ...holders),
+          release: roleOf(Math.ceil(release / 2), ...many.slice(0, release)),
+        };
+        const { sha256: _, ...back } = accepted(
+          decodeRoot(accepted(sealRoot({ ...root, roles }, holders))),
+        );
+        expect(back).toEqual({ ...root, roles });
+      }),
+      { seed: 85, numRuns: 25 },
+    );
+  });
+});
