@@ -16,6 +16,7 @@ import {
 } from '../../src/core/bundle/metadata-json.ts';
 import { parseSafeOutput } from '../../src/core/guard/safe-output.ts';
 import { DEFAULT_GUARD_SETTINGS, parseGuardSettings } from '../../src/core/guard/settings.ts';
+import { SCAN_CODES } from '../../src/core/onnx/scan-findings.ts';
 
 type Json = null | boolean | number | string | Json[] | { [name: string]: Json };
 type Node = { [name: string]: Json };
@@ -54,6 +55,7 @@ const WHOLE: Node = {
   budgets: { runDeadlineMs: 50, sessionDeadlineMs: 5000, wasmPagesMax: 512 },
   intendedUses: ['tests'],
   prohibitedUses: ['anything else', 'medicine'],
+  waive: ['scan.loop-depth'],
   inputs: {
     image: {
       layout: 'NCHW',
@@ -221,6 +223,7 @@ describe('firmware-manifests/metadata.schema.json', () => {
       ['description', x, 2000],
       ['intendedUses', (n) => Array<Json>(n).fill('x'), 64],
       ['intendedUses.0', x, 500],
+      ['waive', (n) => Array<Json>(n).fill('scan.function'), SCAN_CODES.length],
       ['outputs.logits.labels.0', x, 128],
       ['safeOutput.outputs.map', (n) => Array<Json>(n).fill(0), 65_536],
       ['safeOutput.outputs', many, 32],
@@ -280,6 +283,11 @@ describe('firmware-manifests/metadata.schema.json', () => {
       const stated = (properties['actions'] as { properties: Node }).properties[name] as Node;
       expect(stated['default'], name).toBe(value);
     }
+  });
+
+  it('offers the findings that a scan can have', () => {
+    const { items } = (schema['properties'] as Node)['waive'] as { items: Node };
+    expect(items['enum']).toEqual(SCAN_CODES);
   });
 
   it('describes every member for the maker', () => {

@@ -5,13 +5,13 @@ import { elementCount, type Tensor } from '../../core/numeric/tensor.ts';
 import { refuseMaker } from './faults.ts';
 import type { Frames } from './frames.ts';
 
-const RANDOM_FRAMES = 8;
+const RANDOM_FRAMES = 4;
 const FLOATS: readonly string[] = ['float32', 'float64', 'float16'];
 /** For an open dimension that is not the batch: wide enough for most kernels. */
 const OPEN_SIZE = 32;
 
 /**
- * Eight frames: the first all zeros, then values in [-1, 1), or 0 and 1 for whole numbers, which no
+ * Four frames: the first all zeros, then values in [-1, 1), or 0 and 1 for whole numbers, which no
  * lookup refuses. The same on every machine. Refuses with `maker.input` where a model takes texts.
  */
 export function randomFrames(ports: readonly InputSchema[]): Frames {

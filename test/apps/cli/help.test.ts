@@ -6,7 +6,7 @@ import { edgeward, type Ran } from './program.ts';
 
 const COMMANDS = [
   ...['', 'keygen', 'root', 'root init', 'root show', 'calibrate', 'pack', 'verify', 'inspect'],
-  ...['infer', 'run', 'demo'],
+  ...['infer', 'run', 'demo', 'features', 'scan', 'sign'],
 ];
 const helps = new Map<string, Ran>();
 
