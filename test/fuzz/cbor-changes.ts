@@ -1,5 +1,5 @@
 /** Changes to a CBOR tree: items, keys, heads, nesting, and the values that readers compare with. */
-import { fromHex, fromUtf8, utf8 } from '../../src/core/base/bytes.ts';
+import { concatBytes, fromHex, fromUtf8, utf8 } from '../../src/core/base/bytes.ts';
 import { changeBytes, noise } from './byte-changes.ts';
 import {
   type CborItem,
@@ -51,6 +51,7 @@ const TELLING_TEXTS: readonly string[] = ['', '.', '..', '__proto__', 'a/b', 'x'
  * behind the gate is reached; the others have lying heads, unsorted keys or damaged bytes.
  */
 export function changeCbor(bytes: Uint8Array, random: Random): Uint8Array {
+  if (random.oneIn(400)) return abyss(bytes, random);
   const tree = readTree(bytes);
   if (tree === undefined) return changeBytes(bytes, random);
   const honest = !random.oneIn(4);
@@ -58,6 +59,13 @@ export function changeCbor(bytes: Uint8Array, random: Random): Uint8Array {
   if (!honest && random.oneIn(2)) lieSomewhere(tree, random);
   const written = writeTree(tree, honest || random.oneIn(2));
   return !honest && random.oneIn(2) ? changeBytes(written, random) : written;
+}
+
+/** Nested deeper than any stack reaches; as bytes, for this writer's stack is no deeper. */
+function abyss(bytes: Uint8Array, random: Random): Uint8Array {
+  const opening = random.pick([[0x81], [0xa1, 0x00], [0xd2], [0x82, 0x00]]);
+  const levels = Uint8Array.from({ length: 30_000 }, (_, i) => opening[i % opening.length] ?? 0);
+  return concatBytes(levels, bytes);
 }
 
 /** Changes one item of the tree, in place. */

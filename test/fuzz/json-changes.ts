@@ -29,11 +29,20 @@ const TELLING_NAMES: readonly string[] = ['', '__proto__', 'constructor', 'toStr
 
 /** The text of a changed document; one in six is damaged as text too. */
 export function changeJson(document: unknown, random: Random): Uint8Array {
+  if (random.oneIn(400)) return abyss(document, random);
   const root = { document: structuredClone(document) as Json };
   for (let count = random.few(5); count > 0; count--) changeMember(root, random);
   const text = utf8(JSON.stringify(root.document));
   if (!random.oneIn(6)) return text;
   return random.oneIn(3) ? doubled(text, random) : changeBytes(text, random);
+}
+
+/** One member nested deeper than any stack reaches; as text, for JSON.stringify has a stack too. */
+function abyss(document: unknown, random: Random): Uint8Array {
+  const name = JSON.stringify(random.pick(Object.keys(document as object)));
+  const [open, close] = random.oneIn(2) ? ['[', ']'] : ['{"a":', '}'];
+  const levels = 30_000;
+  return utf8(`{${name}:${open.repeat(levels)}1${close.repeat(levels)}}`);
 }
 
 function changeMember(root: { [name: string]: Json }, random: Random): void {

@@ -72,7 +72,9 @@ function changedLiteral(members: readonly string[], random: Random): Uint8Array 
   if (random.oneIn(8)) used.push(random.pick(members));
   if (random.oneIn(4)) used.reverse();
   if (random.oneIn(16)) used.push("'more': 1");
-  const space = random.oneIn(8) ? ' '.repeat(random.below(random.oneIn(8) ? 4000 : 8)) : ' ';
+  const space = random.oneIn(8)
+    ? ' '.repeat(random.below(random.oneIn(8) ? random.pick([4000, 200_000]) : 8))
+    : ' ';
   const text = `{${used.join(`,${space}`)}${random.oneIn(4) ? '' : ', '}}`;
   const padded = `${text.padEnd(random.oneIn(2) ? 117 : text.length)}${random.oneIn(12) ? '' : '\n'}`;
   return random.oneIn(8) ? changeBytes(utf8(padded), random) : utf8(padded);

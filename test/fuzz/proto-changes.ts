@@ -21,6 +21,7 @@ const KNOWN_NUMBERS: readonly number[] = [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12,
 
 /** A changed message; one in eight is damaged as bytes too. */
 export function changeProto(message: Uint8Array, random: Random): Uint8Array {
+  if (random.oneIn(1000)) return abyss();
   const fields = readFields(message);
   if (fields === undefined) return changeBytes(message, random);
   const root: ProtoField = { no: 0, type: 2, varint: 0n, body: message, children: fields };
@@ -92,6 +93,22 @@ function nestGraph(root: ProtoField, levels: number): void {
 function messageField(no: number, children: ProtoField[]): ProtoField {
   return { no, type: 2, varint: 0n, body: new Uint8Array(0), children };
 }
+
+/** A model of graphs within graphs, deeper than any stack reaches. */
+function abyss(): Uint8Array {
+  const levels = 15_000;
+  const heads: Uint8Array[] = [];
+  let length = 0;
+  for (let i = 0; i < 3 * levels; i++) {
+    const head = concatBytes(Uint8Array.of(ABYSS_TAGS[i % 3] ?? 0), varintBytes(BigInt(length)));
+    heads.push(head);
+    length += head.length;
+  }
+  return concatBytes(Uint8Array.of((7 << 3) | 2), varintBytes(BigInt(length)), ...heads.reverse());
+}
+
+/** From the inside out: graph (6), attribute (5), node (1). */
+const ABYSS_TAGS: readonly number[] = [(6 << 3) | 2, (5 << 3) | 2, (1 << 3) | 2];
 
 function ownersOf(root: ProtoField): ProtoField[] {
   const owners = [root];
