@@ -33,6 +33,8 @@ export function headOf(body: Bytes): OnnxTensor | undefined {
 /** The values of a tensor of int64 or int32 numbers. */
 export function wholeNumbers(tensor: OnnxTensor): readonly number[] | undefined {
   if (tensor.dtype !== 'int64' && tensor.dtype !== 'int32') return undefined;
+  // Dimensions that claim more than the bytes hold must not reserve memory.
+  if (tensor.dims.reduce((product, size) => product * size, 1) > SHAPE_BYTES_MAX) return undefined;
   const read = attempt(() => need(decodeTensor(tensor)));
   return read.ok ? Array.from(read.value.data as ArrayLike<number | bigint>, Number) : undefined;
 }

@@ -23,6 +23,7 @@ describe('reading', () => {
       budgets: {},
       intendedUses: [],
       prohibitedUses: [],
+      waive: [],
       guard: new Map(),
       inputs: new Map(),
       outputs: new Map(),
