@@ -77,6 +77,9 @@ export function* damaged(document: Node, odd: Odd): Generator<Damage> {
         if (length > 0 && old.length === 0) continue;
         const list = Array.from({ length }, (_, i) => old[i % old.length] as Node);
         yield put(`${length} entries`, list);
+        if (old.length < 2 || length > 64) continue;
+        const more = list.map((_, i) => old[Math.min(i, old.length - 1)] as Node);
+        yield put(`${length} entries, the last again and again`, more);
       }
       yield put('an entry too many', [...old, null]);
     }
@@ -219,7 +222,8 @@ function literalsBelow(grammar: Grammar, rule: string): (string | number)[] {
     else if (type.kind === 'name') stepRule(type.name);
     else type.entries.forEach(stepEntry);
   };
-  const stepEntry = ({ value, group = [] }: CddlEntry): void => {
+  const stepEntry = ({ min, max, value, group = [] }: CddlEntry): void => {
+    if (Number.isFinite(max)) found.push(min, max);
     if (value !== undefined) step(value);
     group.forEach(stepEntry);
   };

@@ -59,7 +59,7 @@ const io: IoSchema = {
 const safeOutput = cborMap(['outputs', cborMap(['logits', 'worn'], ['map', [0, 0.5, -1]])]);
 
 /** Every member that metadata can have. */
-export const WHOLE_METADATA: Omit<ModelMetadata, 'files'> = {
+const WHOLE_METADATA: Omit<ModelMetadata, 'files'> = {
   ...METADATA,
   description: 'Tells worn from healthy \u{1f980}',
   installExpiryS: 1_800_000_000,
@@ -165,7 +165,13 @@ const rootSet = (
 const eight = [21, 22, 23, 24, 25, 26, 27, 28].map(keyOf);
 
 export const ROOTS: Readonly<Record<string, Uint8Array>> = {
-  plain: rootSet({ roles: { ...ROOT.roles, root: roleOf(1, ROOT_KEY, keyOf(22)) } }, ROOT_KEY),
+  plain: rootSet(
+    {
+      roles: { ...ROOT.roles, root: roleOf(1, ROOT_KEY, keyOf(22)) },
+      scope: { modelPrefixes: ['rotor'], classes: ['generic-arm64'] },
+    },
+    ROOT_KEY,
+  ),
   whole: rootSet(
     {
       production: false,
