@@ -25,12 +25,6 @@ const SHORT_WAY = ['verify', 'infer'];
 const LAUNCHER = `#!/usr/bin/env node
 // The two commands whose start counts are in one CommonJS file, which starts sooner.
 if (${JSON.stringify(SHORT_WAY)}.includes(process.argv[2])) {
-  // Verifying hashes, which is not JavaScript's work: optimised code would only take 8 MB of memory.
-  if (process.argv[2] === 'verify') {
-    const { setFlagsFromString } = process.getBuiltinModule('node:v8');
-    setFlagsFromString('--no-opt');
-    setFlagsFromString('--no-maglev');
-  }
   const { createRequire } = process.getBuiltinModule('node:module');
   await createRequire(import.meta.url)('./short.cjs').ended;
 } else {
