@@ -7,6 +7,8 @@ export default defineConfig({
     include: ['test/**/*.test.ts'],
     testTimeout: 120_000,
     hookTimeout: 120_000,
+    // The default leaves one core idle, which on two is half of the machine.
+    maxWorkers: '100%',
     reporters: ['default', new ClosingLine()],
   },
 });
