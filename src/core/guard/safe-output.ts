@@ -8,7 +8,7 @@ import { attempt, type Result } from '../base/fault.ts';
 import { Fields, nearestName } from '../base/fields.ts';
 import { MODEL_PORTS_MAX, SAFE_OUTPUT_VALUES_MAX, TENSOR_NAME_CHARS_MAX } from '../base/limits.ts';
 import type { Dim, IoSchema, OutputSchema } from '../bundle/io-schema.ts';
-import { numberToHalf } from '../numeric/float16.ts';
+import { dataFromNumbers } from '../numeric/from-numbers.ts';
 import { type DType, elementCount, type NamedTensors, type TensorData } from '../numeric/tensor.ts';
 import { refuseGuard } from './faults.ts';
 import { quoted } from './findings.ts';
@@ -165,31 +165,8 @@ function dataFor({ name, dtype }: OutputSchema, values: readonly number[]): Tens
       `entry ${i} of ${quoted(name)} is ${value}, not ${dtype}`,
     );
   }
-  switch (dtype) {
-    case 'float32':
-      return Float32Array.from(values);
-    case 'float64':
-      return Float64Array.from(values);
-    case 'float16':
-      return Uint16Array.from(values, numberToHalf);
-    case 'int8':
-      return Int8Array.from(values);
-    case 'int16':
-      return Int16Array.from(values);
-    case 'int32':
-      return Int32Array.from(values);
-    case 'int64':
-      return BigInt64Array.from(values, BigInt);
-    case 'uint8':
-    case 'bool':
-      return Uint8Array.from(values);
-    case 'uint16':
-      return Uint16Array.from(values);
-    case 'uint32':
-      return Uint32Array.from(values);
-    case 'uint64':
-      return BigUint64Array.from(values, BigInt);
-    case 'string':
-      throw refuseGuard('guard.safe-output-value', `${quoted(name)} holds texts, not numbers`);
+  if (dtype === 'string') {
+    throw refuseGuard('guard.safe-output-value', `${quoted(name)} holds texts, not numbers`);
   }
+  return dataFromNumbers(dtype, values);
 }

@@ -16,33 +16,30 @@ import type { UplinkOptions } from './uplink.ts';
 const PATH_CHARS_MAX = 4096;
 const PROFILES: readonly TrustProfile[] = ['development', 'production'];
 
-export interface GuardOptions {
-  /** Path of the bundle. */
-  readonly bundle: string;
+/** What a guard and a device trust and run on. */
+interface TrustOptions {
   /** Path of the root file: the keys to trust. */
   readonly root: string;
   /** `production` refuses development keys; `development` by default. */
   readonly profile?: TrustProfile | undefined;
   /** This device's hardware class; bundles for another are refused. */
   readonly hardwareClass?: string | undefined;
-  /** Refuses security versions below it. */
-  readonly securityVersionMin?: number | undefined;
   /** A board profile by name or path; the generic one of this machine by default. */
   readonly board?: string | undefined;
 }
 
-export interface DeviceOptions {
+export interface GuardOptions extends TrustOptions {
+  /** Path of the bundle. */
+  readonly bundle: string;
+  /** Refuses security versions below it. */
+  readonly securityVersionMin?: number | undefined;
+}
+
+export interface DeviceOptions extends TrustOptions {
   /** Identity, floors, epoch and the installed bundle; made when it is not there. */
   readonly stateFolder: string;
-  /** Path of the root file: the keys to trust. */
-  readonly root: string;
   /** Installed first where it differs from what is installed; else the installed one boots. */
   readonly bundle?: string | undefined;
-  /** `production` refuses development keys; `development` by default. */
-  readonly profile?: TrustProfile | undefined;
-  /** A board profile by name or path; the generic one of this machine by default. */
-  readonly board?: string | undefined;
-  readonly hardwareClass?: string | undefined;
   /** `[A-Za-z0-9_-]{1,64}`, as the device name. */
   readonly group?: string | undefined;
   readonly deviceName?: string | undefined;
