@@ -14,6 +14,7 @@ import { sha256 } from '../crypto/digest.ts';
 import type { Signer } from '../crypto/ed25519.ts';
 import { decodeDigest, encodeDigest } from './digest.ts';
 import { refuseSuit } from './faults.ts';
+import { bstr } from './manifest.ts';
 
 const ENVELOPE_TAG = 107;
 const AUTHENTICATION = 2;
@@ -96,9 +97,4 @@ function assemble(
       cborMap([AUTHENTICATION, wrapper], [MANIFEST, parts.manifest], [META_URI, parts.meta]),
     ),
   );
-}
-
-function bstr(value: CborValue | undefined): Uint8Array {
-  if (value instanceof Uint8Array) return value;
-  throw refuseSuit('suit.malformed', 'a byte string is missing in the envelope');
 }

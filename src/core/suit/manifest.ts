@@ -165,7 +165,7 @@ export function listOf(value: CborValue | undefined): readonly CborValue[] {
 /** As `mapOf`. */
 export function bstr(value: CborValue | undefined): Uint8Array {
   if (value instanceof Uint8Array) return value;
-  throw refuseSuit('suit.malformed', 'a byte string is missing in the manifest');
+  throw refuseSuit('suit.malformed', 'a byte string is missing');
 }
 
 /** As `mapOf`. */

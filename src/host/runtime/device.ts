@@ -20,7 +20,12 @@ import { type FloorStore, lastEpoch, nextEpoch, openFloorStore } from '../store/
 import { refuseStore } from '../store/faults.ts';
 import { bytesWritten } from '../store/files.ts';
 import { type Booted, bootModel, bundleName } from './boot.ts';
-import { type FrameJudgement, GuardedSession, type VerdictCounts } from './guarded-session.ts';
+import {
+  type FrameJudgement,
+  GuardedSession,
+  modeName,
+  type VerdictCounts,
+} from './guarded-session.ts';
 import { type DeviceOptions, type ResolvedDevice, resolveDevice } from './options.ts';
 import { Reporter } from './reporter.ts';
 import { readRoot } from './trust-state.ts';
@@ -172,7 +177,7 @@ class RunningDevice implements Device {
   }
 
   get mode(): ModeName {
-    return this.#session.mode.toLowerCase() as ModeName;
+    return modeName(this.#session.mode);
   }
 
   get verdicts(): VerdictCounts {

@@ -285,6 +285,7 @@ const KILLING: readonly string[] = [
   'inference.memory',
 ];
 
-function modeName(mode: Mode): ModeName {
+/** The mode as telemetry calls it. */
+export function modeName(mode: Mode): ModeName {
   return mode.toLowerCase() as ModeName;
 }
