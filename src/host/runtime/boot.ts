@@ -2,7 +2,10 @@
 import { equalBytes } from '../../core/base/bytes.ts';
 import { attempt, attemptAsync, type Fault, need, type Result } from '../../core/base/fault.ts';
 import type { Clock } from '../../core/base/time.ts';
+import { readManifestEntry } from '../../core/bundle/layout.ts';
+import type { ByteSource } from '../../core/bundle/source.ts';
 import type { NamedTensors } from '../../core/numeric/tensor.ts';
+import { openEnvelope } from '../../core/suit/envelope.ts';
 import type { BundleName, EdgeEvent } from '../../core/telemetry/event.ts';
 import type { TrustContext, TrustProfile } from '../../core/trust/admissible.ts';
 import type { FloorRecord } from '../../core/trust/floor.ts';
@@ -105,17 +108,28 @@ async function tryOut(path: string, input: BootInput, context: TrustContext): Pr
 
 /** The same release is installed whole already: nothing needs to be written. */
 function isInstalled(path: string, folder: string, context: TrustContext): boolean {
-  const digests = [path, installedBundlePath(folder)].map((file) =>
+  const paths = [path, installedBundlePath(folder)];
+  // What the manifests claim costs no hashing of models, and two releases differ there already.
+  return (
+    sameDigest(paths, (source) => need(openEnvelope(need(readManifestEntry(source)).bytes))) &&
+    sameDigest(paths, (source) => need(verifyBundle(source, 'boot', context)))
+  );
+}
+
+function sameDigest(
+  paths: readonly string[],
+  read: (source: ByteSource) => { readonly manifestSha256: Uint8Array },
+): boolean {
+  const [given, installed] = paths.map((path) =>
     attempt(() => {
-      const source = need(openBundleFile(file));
+      const source = need(openBundleFile(path));
       try {
-        return need(verifyBundle(source, 'boot', context)).manifestSha256;
+        return read(source).manifestSha256;
       } finally {
         source.close();
       }
     }),
   );
-  const [given, installed] = digests;
   return given?.ok === true && installed?.ok === true && equalBytes(given.value, installed.value);
 }
 
