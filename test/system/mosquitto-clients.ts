@@ -196,6 +196,11 @@ export class RunningDevice {
     return [...this.judged.matchAll(/"verdict":"(\w+)"/g)].map(([, verdict]) => String(verdict));
   }
 
+  /** Holds the process still, or lets it go on. */
+  hold(still: boolean): void {
+    this.#child.kill(still ? 'SIGSTOP' : 'SIGCONT');
+  }
+
   async kill(): Promise<void> {
     this.#child.kill('SIGKILL');
     await this.#ended;
