@@ -61,7 +61,7 @@ async function main(): Promise<void> {
   const effort = Number(values.effort);
   if (!(effort > 0)) throw new Error('--effort takes a number above 0');
   const dist = join(import.meta.dirname, '../dist');
-  if (!existsSync(join(dist, 'cli.js'))) throw new Error('there is no dist/: run `npm run build`');
+  if (!existsSync(join(dist, 'cli.cjs'))) throw new Error('there is no dist/: run `npm run build`');
   const folder = mkdtempSync(join(tmpdir(), 'edgeward-bench-'));
   try {
     const report = await measure(names, { folder, dist, budgets, effort });

@@ -7,7 +7,7 @@ import type budgets from './budgets.json';
 export interface Bench {
   /** For everything that is made for the run; removed at its end. */
   readonly folder: string;
-  /** `cli.js`, `index.js` and what belongs to them. */
+  /** `cli.cjs`, `index.js` and what belongs to them. */
   readonly dist: string;
   readonly budgets: typeof budgets;
   /** Multiplies the rounds of every table. */
@@ -22,9 +22,9 @@ export function inFolder({ folder }: Bench, name: string): string {
   return join(folder, name);
 }
 
-/** `node dist/cli.js ...` */
+/** `node dist/cli.cjs ...` */
 export function edgeward({ dist }: Bench, ...args: string[]): [string, ...string[]] {
-  return [process.execPath, join(dist, 'cli.js'), ...args];
+  return [process.execPath, join(dist, 'cli.cjs'), ...args];
 }
 
 /** Runs a program that must succeed. */

@@ -23,13 +23,10 @@ const dist = join(root, 'dist');
 const PROGRAM = 'src/apps/cli/main.ts';
 const SHORT_WAY = ['verify', 'infer'];
 const LAUNCHER = `#!/usr/bin/env node
-// The two commands whose start counts are in one CommonJS file, which starts sooner.
-if (${JSON.stringify(SHORT_WAY)}.includes(process.argv[2])) {
-  const { createRequire } = process.getBuiltinModule('node:module');
-  await createRequire(import.meta.url)('./short.cjs').ended;
-} else {
-  await (await import('./program.js')).ended;
-}
+'use strict';
+// CommonJS starts sooner, and so do the commands that have a file of their own.
+if (${JSON.stringify(SHORT_WAY)}.includes(process.argv[2])) require('./' + process.argv[2] + '.cjs');
+else import('./program.js');
 `;
 const ORT_WASM = 'node_modules/onnxruntime-web/dist/ort-wasm-simd-threaded.wasm';
 
@@ -96,41 +93,46 @@ async function bundlePrograms(): Promise<Metafile> {
 }
 
 /**
- * The program once more as one CommonJS file, for the two commands whose start counts. A dozen
- * chunks of ES modules take 15 ms longer, as an import of `node:fs` loads all that hangs on it; the
- * code is the same, and what the other commands need is not in the file.
+ * `verify` and `infer` once more, each as a CommonJS file with nothing else in it: their start
+ * counts, and a dozen chunks of ES modules take 15 ms longer, as an import of `node:fs` loads all
+ * that hangs on it.
  */
 async function bundleShortWay(): Promise<void> {
-  const own = SHORT_WAY.map((name) => `./${name}.ts`);
-  const longWay: Plugin = {
-    name: 'commands-of-the-long-way',
-    setup({ onResolve }) {
-      onResolve({ filter: /^\.\// }, ({ kind, path }) =>
-        kind === 'dynamic-import' && !own.includes(path)
-          ? { path: './program.js', external: true }
-          : undefined,
-      );
-    },
-  };
   await build({
     absWorkingDir: root,
-    entryPoints: { short: PROGRAM },
+    entryPoints: Object.fromEntries(
+      SHORT_WAY.map((command) => [command, `src/apps/cli/main-${command}.ts`]),
+    ),
     outdir: 'dist',
     outExtension: { '.js': '.cjs' },
     bundle: true,
     format: 'cjs',
     platform: 'node',
     target: 'node20.19',
-    minifySyntax: true,
-    minifyWhitespace: true,
-    plugins: [longWay],
+    minify: true,
+    plugins: [childProcessLater()],
     define: { 'import.meta.url': 'moduleUrl', 'import.meta.dirname': '__dirname' },
     banner: { js: "const moduleUrl = require('node:url').pathToFileURL(__filename).href;" },
     logLevel: 'warning',
   });
-  const cli = join(dist, 'cli.js');
+  const cli = join(dist, 'cli.cjs');
   writeFileSync(cli, LAUNCHER);
   chmodSync(cli, 0o755);
+}
+
+/** commander loads it for commands that are programs of their own, which Edgeward has none of. */
+function childProcessLater(): Plugin {
+  return {
+    name: 'child-process-later',
+    setup({ onResolve, onLoad }) {
+      onResolve({ filter: /^node:child_process$/ }, ({ importer, path }) =>
+        importer.includes('/commander/') ? { path, namespace: 'later' } : undefined,
+      );
+      onLoad({ filter: /.*/, namespace: 'later' }, ({ path }) => ({
+        contents: `exports.spawn = (...args) => process.getBuiltinModule('${path}').spawn(...args);`,
+      }));
+    },
+  };
 }
 
 function copyAssets(): void {

@@ -135,10 +135,10 @@ async function say(node: string, ...args: readonly string[]): Promise<string> {
 async function sayAll(node: string): Promise<Said> {
   const trust = ['--root', 'root.cbor', '--json'];
   const infer = (bundle: string, input: string): Promise<string> => {
-    return say(node, 'dist/cli.js', 'infer', bundle, '--input', input, ...trust);
+    return say(node, 'dist/cli.cjs', 'infer', bundle, '--input', input, ...trust);
   };
   return {
-    verify: await say(node, 'dist/cli.js', 'verify', 'rotor.bundle', ...trust),
+    verify: await say(node, 'dist/cli.cjs', 'verify', 'rotor.bundle', ...trust),
     toy: await infer('toy.bundle', 'toy.npy'),
     rotor: await infer('rotor.bundle', 'windows.npy'),
     stuck: await infer('stuck.bundle', 'stuck.npy'),
@@ -148,7 +148,7 @@ async function sayAll(node: string): Promise<Said> {
 
 /** By the program itself, in its folder, on this Node. */
 async function make(...args: readonly string[]): Promise<void> {
-  await say(process.execPath, 'dist/cli.js', ...args);
+  await say(process.execPath, 'dist/cli.cjs', ...args);
 }
 
 function release(name: string): string[] {
@@ -208,7 +208,7 @@ function rowOfToy(): number[] {
 
 /** Empty where `dist/` is younger than everything it is made from. */
 function whyStale(): string {
-  const built = join(root, 'dist/cli.js');
+  const built = join(root, 'dist/cli.cjs');
   if (!existsSync(built)) return 'there is no dist/, run `npm run build`';
   const builtMs = statSync(built).mtimeMs;
   const newer = ['src', 'devices'].flatMap((folder) =>

@@ -1,11 +1,11 @@
 /** What `verify` and `infer` share: a bundle, the root it is held against, and how it is called. */
 import { toHex } from '../../core/base/bytes.ts';
 import { need } from '../../core/base/fault.ts';
-import type { Detection, FileRole } from '../../core/bundle/metadata.ts';
+import type { Detection } from '../../core/bundle/metadata.ts';
 import { cryptoSelfTest } from '../../core/crypto/self-test.ts';
 import type { Act, TrustProfile } from '../../core/trust/admissible.ts';
 import { EMPTY_FLOOR } from '../../core/trust/floor.ts';
-import { type VerifiedBundle, verifyBundle } from '../../core/trust/verify.ts';
+import { type VerifiedBundle, type VerifyOptions, verifyBundle } from '../../core/trust/verify.ts';
 import { systemClock } from '../../host/platform/clock.ts';
 import { readRoot, trustContext } from '../../host/runtime/trust-state.ts';
 import { openBundleFile } from '../../host/store/bundle-file.ts';
@@ -24,7 +24,7 @@ export function openTrusted(
   path: string,
   act: Act,
   options: TrustOptions,
-  keep: readonly FileRole[],
+  how: Pick<VerifyOptions, 'keep' | 'signatureCheck'>,
 ): VerifiedBundle {
   need(cryptoSelfTest());
   const root = need(readRoot(options.root));
@@ -37,7 +37,7 @@ export function openTrusted(
       ...(floor === undefined ? {} : { securityVersionMin: floor }),
     };
     const onBytes = (count: number): void => bar.advance(count);
-    return need(verifyBundle(source, act, context, { keep, onBytes }));
+    return need(verifyBundle(source, act, context, { ...how, onBytes }));
   } finally {
     bar.done();
     source.close();

@@ -3,8 +3,16 @@
 import { say, sayJson, styled } from './terminal.ts';
 import { identityOf, openTrusted, type TrustOptions, warnDevelopment } from './trusted-bundle.ts';
 
-export function verify(file: string, options: TrustOptions): void {
-  const bundle = openTrusted(file, 'install', options, []);
+export interface VerifyCommandOptions extends TrustOptions {
+  readonly secondOpinion?: boolean;
+}
+
+export async function verify(file: string, options: VerifyCommandOptions): Promise<void> {
+  const signatureCheck =
+    options.secondOpinion === true
+      ? (await import('../../core/crypto/second-opinion.ts')).verifyTwice
+      : undefined;
+  const bundle = openTrusted(file, 'install', options, { signatureCheck });
   const identity = identityOf(bundle);
   if (options.json === true) {
     sayJson({ verified: true, ...identity });

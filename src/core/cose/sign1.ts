@@ -6,7 +6,7 @@
 import { toHex } from '../base/bytes.ts';
 import { attempt, need, type Result } from '../base/fault.ts';
 import { SIGNATURE_BLOCK_BYTES_MAX } from '../base/limits.ts';
-import type { Signer } from '../crypto/ed25519.ts';
+import type { SignatureCheck, Signer } from '../crypto/ed25519.ts';
 import { ED25519_SIGNATURE_BYTES, verifyStrict } from '../crypto/ed25519.ts';
 import { decodeCbor } from './decode.ts';
 import { encodeCbor } from './encode.ts';
@@ -49,6 +49,8 @@ export interface OpenInput {
   readonly detachedPayload?: Uint8Array;
   /** The public key for a thumbprint, when the caller knows and trusts it for this use. */
   readonly keyOf: (kid: Uint8Array) => Uint8Array | undefined;
+  /** `verifyStrict` unless another is named. */
+  readonly signatureCheck?: SignatureCheck | undefined;
   /** Of the whole block, with its payload where that is attached. */
   readonly bytesMax?: number;
 }
@@ -70,7 +72,7 @@ export function openSign1(bytes: Uint8Array, input: OpenInput): Result<Opened> {
       throw refuseCose('cose.unknown-key', `the signer ${toHex(kid)} is not known for this use`);
     }
     const signed = toBeSigned(parts.header, input.externalAad, payload);
-    need(verifyStrict(parts.signature, signed, publicKey));
+    need((input.signatureCheck ?? verifyStrict)(parts.signature, signed, publicKey));
     return { payload, kid };
   });
 }

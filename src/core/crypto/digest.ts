@@ -1,6 +1,5 @@
 /** SHA-256 behind a provider port, so that every provider is held to the same known answers. */
 import { createHash } from 'node:crypto';
-import { sha256 as nobleSha256 } from '@noble/hashes/sha2.js';
 
 export interface Hasher {
   update(bytes: Uint8Array): void;
@@ -24,22 +23,6 @@ export const nodeDigest: DigestProvider = {
       },
       digest() {
         return new Uint8Array(hash.digest());
-      },
-    };
-  },
-};
-
-/** Plain JavaScript: slower by more than ten times, with no native code below it. */
-export const nobleDigest: DigestProvider = {
-  name: '@noble/hashes',
-  create() {
-    const hash = nobleSha256.create();
-    return {
-      update(bytes) {
-        hash.update(bytes);
-      },
-      digest() {
-        return hash.digest();
       },
     };
   },

@@ -1,19 +1,15 @@
 /**
- * Ed25519 (RFC 8032), signing with OpenSSL and verifying strictly with two implementations.
+ * Ed25519 (RFC 8032), signing and verifying with OpenSSL, strictly.
  *
- * Strict means: canonical encodings of A and R, canonical S, no small-order A or R, the
- * cofactorless equation, and `node:crypto` and `@noble/ed25519` of one opinion. ZIP-215, noble's
- * default, accepts signatures that other verifiers refuse, which is wrong at boot.
+ * Strict means: canonical encodings of A, R and S, no small-order A or R, and the cofactorless
+ * equation, which is OpenSSL's. ZIP-215, noble's default, accepts signatures that other verifiers
+ * refuse, which is wrong at boot. `verifyTwice` (second-opinion.ts) has noble judge as well.
  */
 import { createPrivateKey, createPublicKey, type KeyObject, sign, verify } from 'node:crypto';
-import * as noble from '@noble/ed25519';
-import { sha512 } from '@noble/hashes/sha2.js';
-import { concatBytes, fromHex } from '../base/bytes.ts';
+import { concatBytes, equalBytes, fromHex } from '../base/bytes.ts';
 import { assert, attempt, type Result } from '../base/fault.ts';
 import { refuseCrypto } from './faults.ts';
 import { thumbprintOf } from './thumbprint.ts';
-
-noble.hashes.sha512 = sha512;
 
 export const ED25519_SEED_BYTES = 32;
 export const ED25519_PUBLIC_KEY_BYTES = 32;
@@ -52,56 +48,100 @@ export function signerFromSeed(seed: Uint8Array): Signer {
   };
 }
 
-/**
- * Faults: `crypto.bad-signature`, `crypto.weak-point` (small-order A or R), `crypto.disagreement`
- * (the two implementations differ; refused, and worth a report).
- */
-export function verifyStrict(
+/** How a signature is judged: `verifyStrict`, or `verifyTwice` where time does not count. */
+export type SignatureCheck = (
   signature: Uint8Array,
   message: Uint8Array,
   publicKey: Uint8Array,
-): Result<true> {
-  return attempt(() => {
-    if (
-      signature.length !== ED25519_SIGNATURE_BYTES ||
-      publicKey.length !== ED25519_PUBLIC_KEY_BYTES
-    ) {
-      throw refuseCrypto('crypto.bad-signature', 'the signature or the key has the wrong length');
+) => Result<true>;
+
+/** Faults: `crypto.bad-signature`, `crypto.weak-point` (small-order A or R). */
+export const verifyStrict: SignatureCheck = (signature, message, publicKey) =>
+  attempt(() => {
+    checkEncodings(signature, publicKey);
+    if (!opensslAccepts(signature, message, publicKey)) {
+      throw refuseCrypto('crypto.bad-signature', 'the signature does not verify');
     }
-    const a = pointOf(publicKey);
-    const r = pointOf(signature.subarray(0, 32));
-    if (a === undefined || r === undefined) {
-      throw refuseCrypto('crypto.bad-signature', 'the key or the signature is not a point');
-    }
-    // A small-order A verifies messages that nobody signed; noble and OpenSSL accept some of them.
-    if (a.isSmallOrder() || r.isSmallOrder()) {
-      throw refuseCrypto('crypto.weak-point', 'the key or the signature has small order');
-    }
-    const byNoble = noble.verify(signature, message, publicKey, { zip215: false });
-    const byNode = verify(null, message, publicKeyObject(publicKey), signature);
-    if (byNoble !== byNode) {
-      throw refuseCrypto(
-        'crypto.disagreement',
-        `noble says ${byNoble}, node:crypto says ${byNode}`,
-      );
-    }
-    if (!byNode) throw refuseCrypto('crypto.bad-signature', 'the signature does not verify');
     return true;
   });
-}
 
-/** True for a canonical encoding of a point that is not of small order. */
-export function isUsablePublicKey(publicKey: Uint8Array): boolean {
-  const point = publicKey.length === ED25519_PUBLIC_KEY_BYTES ? pointOf(publicKey) : undefined;
-  return point !== undefined && !point.isSmallOrder();
-}
-
-function pointOf(bytes: Uint8Array): noble.Point | undefined {
-  try {
-    return noble.Point.fromBytes(bytes, false);
-  } catch {
-    return undefined;
+/** What `verifyStrict` refuses before any arithmetic; refuses as it does. */
+export function checkEncodings(signature: Uint8Array, publicKey: Uint8Array): void {
+  if (
+    signature.length !== ED25519_SIGNATURE_BYTES ||
+    publicKey.length !== ED25519_PUBLIC_KEY_BYTES
+  ) {
+    throw refuseCrypto('crypto.bad-signature', 'the signature or the key has the wrong length');
   }
+  const r = signature.subarray(0, 32);
+  if (!isBelow(yOf(publicKey), FIELD_PRIME) || !isBelow(yOf(r), FIELD_PRIME)) {
+    throw refuseCrypto('crypto.bad-signature', 'the key or the signature is not reduced');
+  }
+  // S + L would be a second signature of the same message.
+  if (!isBelow(signature.subarray(32), GROUP_ORDER)) {
+    throw refuseCrypto('crypto.bad-signature', 'S is not reduced');
+  }
+  // A small-order A verifies messages that nobody signed; noble and OpenSSL accept some of them.
+  if (hasSmallOrder(publicKey) || hasSmallOrder(r)) {
+    throw refuseCrypto('crypto.weak-point', 'the key or the signature has small order');
+  }
+}
+
+/** Whether OpenSSL accepts; it computes R and compares it with the 32 bytes. */
+export function opensslAccepts(
+  signature: Uint8Array,
+  message: Uint8Array,
+  publicKey: Uint8Array,
+): boolean {
+  return verify(null, message, publicKeyObject(publicKey), signature);
+}
+
+/**
+ * True for 32 bytes that `verifyStrict` would take for a key: reduced, and not of small order. A
+ * half of them are no points of the curve; such a key verifies nothing (`isUsablePublicKey`
+ * tells).
+ */
+export function isStrictEncoding(publicKey: Uint8Array): boolean {
+  return (
+    publicKey.length === ED25519_PUBLIC_KEY_BYTES &&
+    isBelow(yOf(publicKey), FIELD_PRIME) &&
+    !hasSmallOrder(publicKey)
+  );
+}
+
+// Little-endian, as the encodings are.
+const FIELD_PRIME = fromHex(`ed${'ff'.repeat(30)}7f`) as Uint8Array; // 2^255 - 19
+const GROUP_ORDER = fromHex(
+  'edd3f55c1a631258d69cf7a2def9de1400000000000000000000000000000010',
+) as Uint8Array;
+/** y of the eight points of small order: of order 1, 2, 4 (two points), and 8 (four points). */
+const SMALL_ORDER_Y: readonly Uint8Array[] = [
+  `01${'00'.repeat(31)}`,
+  `ec${'ff'.repeat(30)}7f`,
+  '00'.repeat(32),
+  '26e8958fc2b227b045c3f489f2ef98f0d5dfac05d3c63339b13802886d53fc05',
+  'c7176a703d4dd84fba3c0b760d10670f2a2053fa2c39ccc64ec7fd7792ac037a',
+].map((hex) => fromHex(hex) as Uint8Array);
+
+/** The encoding without the sign of x. */
+function yOf(point: Uint8Array): Uint8Array {
+  const y = point.slice();
+  y[31] = (y[31] as number) & 0x7f;
+  return y;
+}
+
+function hasSmallOrder(point: Uint8Array): boolean {
+  const y = yOf(point);
+  return SMALL_ORDER_Y.some((small) => equalBytes(small, y));
+}
+
+/** Public values: the time may show them. */
+function isBelow(value: Uint8Array, bound: Uint8Array): boolean {
+  for (let at = bound.length - 1; at >= 0; at--) {
+    const difference = (value[at] as number) - (bound[at] as number);
+    if (difference !== 0) return difference < 0;
+  }
+  return false;
 }
 
 function publicKeyObject(publicKey: Uint8Array): KeyObject {

@@ -7,7 +7,10 @@ export type CryptoFaultCode =
   | 'crypto.weak-point'
   | 'crypto.disagreement'
   | 'key.malformed'
-  | 'key.algorithm';
+  | 'key.algorithm'
+  | 'key.encrypted'
+  | 'key.passphrase'
+  | 'key.passphrase-length';
 
 export const CRYPTO_FAULTS: FaultTable<CryptoFaultCode> = {
   'crypto.self-test':
@@ -20,6 +23,9 @@ export const CRYPTO_FAULTS: FaultTable<CryptoFaultCode> = {
     'Two implementations judge this signature differently: treat it as an attack and report the file.',
   'key.malformed': 'Make the key again with `edgeward keygen`, or give the right file.',
   'key.algorithm': 'Edgeward signs with Ed25519 only: make a key with `edgeward keygen`.',
+  'key.encrypted': 'Give the file with its passphrase (--passphrase-file), or run at a terminal.',
+  'key.passphrase': 'Give the passphrase of this very key, or restore the file from its backup.',
+  'key.passphrase-length': 'Choose a passphrase of 8 to 1,024 bytes, for example six random words.',
 };
 
 export const refuseCrypto: (code: CryptoFaultCode, message: string) => Refusal =

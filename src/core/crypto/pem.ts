@@ -1,23 +1,21 @@
 /**
  * Key files as people and OpenSSL know them: PKCS#8 and SPKI in PEM (RFC 7468), with explanatory
- * lines above the block. A line `edgeward-key: development` marks a development key.
+ * lines above the block. A line `edgeward-key: development` marks a development key. A private key
+ * may be encrypted (`encrypted-key.ts`).
  */
 import { createPrivateKey, createPublicKey, type KeyObject } from 'node:crypto';
 import { concatBytes, fromUtf8, toHex } from '../base/bytes.ts';
-import { attempt, type Result } from '../base/fault.ts';
+import { attempt, Refusal, type Result } from '../base/fault.ts';
 import { KEY_FILE_BYTES_MAX } from '../base/limits.ts';
-import {
-  isUsablePublicKey,
-  PKCS8_PREFIX,
-  type Signer,
-  SPKI_PREFIX,
-  signerFromSeed,
-} from './ed25519.ts';
+import { PKCS8_PREFIX, type Signer, SPKI_PREFIX, signerFromSeed } from './ed25519.ts';
+import { decryptPkcs8, encryptPkcs8, type KeyLock } from './encrypted-key.ts';
 import { refuseCrypto } from './faults.ts';
+import { isUsablePublicKey } from './second-opinion.ts';
 import { thumbprintOf } from './thumbprint.ts';
 
 const DEVELOPMENT_LINE = 'edgeward-key: development';
 const RELEASE_LINE = 'edgeward-key: release';
+const ENCRYPTED_LABEL = 'ENCRYPTED PRIVATE KEY';
 
 export interface PublicKeyFile {
   readonly publicKey: Uint8Array;
@@ -30,10 +28,11 @@ export interface PrivateKeyFile {
   readonly development: boolean;
 }
 
-/** The text of NAME.key and NAME.pub for a 32-byte seed. */
+/** The text of NAME.key and NAME.pub for a 32-byte seed; the key is encrypted where a lock is given. */
 export function writeKeyPair(
   seed: Uint8Array,
   development: boolean,
+  lock?: KeyLock,
 ): { readonly key: string; readonly pub: string } {
   const signer = signerFromSeed(seed);
   const head = [
@@ -41,8 +40,14 @@ export function writeKeyPair(
     `thumbprint: ${toHex(signer.thumbprint)}`,
   ];
   const warning = development ? ['For development only: a production root refuses it.'] : [];
+  const der = concatBytes(PKCS8_PREFIX, seed);
+  const block =
+    lock === undefined
+      ? pemBlock('PRIVATE KEY', der)
+      : pemBlock(ENCRYPTED_LABEL, encryptPkcs8(der, lock));
+  der.fill(0);
   return {
-    key: [...head, ...warning, pemBlock('PRIVATE KEY', concatBytes(PKCS8_PREFIX, seed))].join('\n'),
+    key: [...head, ...warning, block].join('\n'),
     pub: publicKeyText(signer.publicKey, [...head, ...warning]),
   };
 }
@@ -52,13 +57,19 @@ export function writePublicKey(publicKey: Uint8Array): string {
   return publicKeyText(publicKey, [`thumbprint: ${toHex(thumbprintOf(publicKey))}`]);
 }
 
-/** Faults: `key.malformed`, `key.algorithm`. */
-export function readPrivateKey(bytes: Uint8Array): Result<PrivateKeyFile> {
+/**
+ * The passphrase is for an encrypted key only; without one such a key is `key.encrypted`, with the
+ * wrong one `key.passphrase`. Faults besides: `key.malformed`, `key.algorithm`.
+ */
+export function readPrivateKey(bytes: Uint8Array, passphrase?: Uint8Array): Result<PrivateKeyFile> {
   return attempt(() => {
     const text = keyText(bytes);
-    const key = parseKey(() => createPrivateKey(text));
+    const key = text.includes(`-----BEGIN ${ENCRYPTED_LABEL}-----`)
+      ? unlocked(text, passphrase)
+      : parseKey(() => createPrivateKey(text));
     const der = key.export({ format: 'der', type: 'pkcs8' });
-    const signer = signerFromSeed(new Uint8Array(der.subarray(der.length - 32)));
+    const signer = signerFromSeed(der.subarray(der.length - 32));
+    der.fill(0);
     checkHead(text, signer.thumbprint);
     return { signer, development: text.includes(DEVELOPMENT_LINE) };
   });
@@ -116,13 +127,28 @@ function checkHead(text: string, thumbprint: Uint8Array): void {
   }
 }
 
+function unlocked(text: string, passphrase: Uint8Array | undefined): KeyObject {
+  const [, body = ''] = text.split(`-----BEGIN ${ENCRYPTED_LABEL}-----`);
+  const [base64 = '', end] = body.split(`-----END ${ENCRYPTED_LABEL}-----`);
+  if (end === undefined || !/^[A-Za-z0-9+/=\s]*$/.test(base64)) {
+    throw refuseCrypto('key.malformed', 'the block of the encrypted key is not whole');
+  }
+  if (passphrase === undefined) {
+    throw refuseCrypto('key.encrypted', 'the key is encrypted, and no passphrase was given');
+  }
+  return ed25519Only(decryptPkcs8(Buffer.from(base64, 'base64'), passphrase));
+}
+
 function parseKey(parse: () => KeyObject): KeyObject {
-  let key: KeyObject;
   try {
-    key = parse();
+    return ed25519Only(parse());
   } catch (thrown) {
+    if (thrown instanceof Refusal) throw thrown;
     throw refuseCrypto('key.malformed', `no PEM key could be read: ${String(thrown)}`);
   }
+}
+
+function ed25519Only(key: KeyObject): KeyObject {
   if (key.asymmetricKeyType !== 'ed25519') {
     throw refuseCrypto('key.algorithm', `the key is of type ${key.asymmetricKeyType}`);
   }

@@ -4,7 +4,7 @@
  */
 import { equalBytes, fromHex, utf8 } from '../base/bytes.ts';
 import { attempt, type Result } from '../base/fault.ts';
-import { type DigestProvider, nobleDigest, nodeDigest } from './digest.ts';
+import { type DigestProvider, nodeDigest } from './digest.ts';
 import { signerFromSeed, verifyStrict } from './ed25519.ts';
 import { refuseCrypto } from './faults.ts';
 
@@ -32,7 +32,7 @@ const SIGNATURES: readonly (readonly [seed: string, message: string, signature: 
 
 /** Fault: `crypto.self-test`, naming the provider or algorithm that failed. */
 export function cryptoSelfTest(
-  providers: readonly DigestProvider[] = [nodeDigest, nobleDigest],
+  providers: readonly DigestProvider[] = [nodeDigest],
 ): Result<true> {
   return attempt(() => {
     for (const provider of providers) checkDigests(provider);

@@ -15,7 +15,7 @@ import { encodeCbor } from '../cose/encode.ts';
 import { openSign1, sign1 } from '../cose/sign1.ts';
 import { type CborMap, type CborValue, cborMap } from '../cose/value.ts';
 import { sha256 } from '../crypto/digest.ts';
-import { isUsablePublicKey, type Signer } from '../crypto/ed25519.ts';
+import { isStrictEncoding, type Signer } from '../crypto/ed25519.ts';
 import { thumbprintOf } from '../crypto/thumbprint.ts';
 import { refuseTrust } from './faults.ts';
 
@@ -193,7 +193,7 @@ function checkKeys(root: RootSet): void {
   if (distinct.size !== keys.length) {
     throw refuseTrust('root.invalid', 'a key is listed twice or in two roles');
   }
-  if (!keys.every((key) => isUsablePublicKey(key.publicKey))) {
+  if (!keys.every((key) => isStrictEncoding(key.publicKey))) {
     throw refuseTrust('root.invalid', 'a key is not a usable Ed25519 point');
   }
   if (root.production && keys.some((key) => key.development)) {

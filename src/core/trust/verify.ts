@@ -15,6 +15,7 @@ import {
 import type { ByteSource } from '../bundle/source.ts';
 import { openSign1 } from '../cose/sign1.ts';
 import { sha256 } from '../crypto/digest.ts';
+import type { SignatureCheck } from '../crypto/ed25519.ts';
 import { classUuid, vendorUuid } from '../crypto/uuid.ts';
 import { openEnvelope, SUIT_AAD, type SuitEnvelope } from '../suit/envelope.ts';
 import { parseManifest, type SuitManifest } from '../suit/manifest.ts';
@@ -44,6 +45,8 @@ export interface VerifyOptions {
   /** Roles whose bytes are kept in memory; none by default, which needs 256 KiB at any size. */
   readonly keep?: readonly FileRole[];
   readonly onBytes?: (count: number) => void;
+  /** `verifyStrict` unless another is named. */
+  readonly signatureCheck?: SignatureCheck | undefined;
 }
 
 /** Faults: `bundle.*`, `cbor.*`, `cose.*`, `crypto.*`, `suit.*`, `metadata.*`, `field.*`, `trust.*`, `rollback.*`. */
@@ -56,7 +59,7 @@ export function verifyBundle(
   return attempt(() => {
     const entry = need(readManifestEntry(source));
     const envelope = need(openEnvelope(entry.bytes));
-    const signers = verifySigners(envelope, context.root);
+    const signers = verifySigners(envelope, context.root, options.signatureCheck);
     const manifest = need(parseManifest(envelope.manifest));
     const meta = verifyMetadata(envelope, manifest);
     const facts = { meta, sequenceNumber: manifest.sequenceNumber, signers };
@@ -99,7 +102,11 @@ function fileOf(bundle: VerifiedBundle, role: FileRole): BundleFile | undefined 
  * Every block must verify under a release key; one that does not refuses the whole envelope. Gives
  * the thumbprints; refuses with `cbor.*`, `cose.*`, `crypto.*`, `trust.duplicate-signature`.
  */
-export function verifySigners(envelope: SuitEnvelope, root: RootSet): readonly Uint8Array[] {
+export function verifySigners(
+  envelope: SuitEnvelope,
+  root: RootSet,
+  signatureCheck?: SignatureCheck,
+): readonly Uint8Array[] {
   const seen = new Set<string>();
   return envelope.signatures.map((block) => {
     const { kid } = need(
@@ -107,6 +114,7 @@ export function verifySigners(envelope: SuitEnvelope, root: RootSet): readonly U
         externalAad: SUIT_AAD,
         detachedPayload: envelope.signedDigest,
         keyOf: (wanted) => keyInRole(root, 'release', wanted)?.publicKey,
+        signatureCheck,
       }),
     );
     // go-tuf #369: a threshold counts distinct keys, never signatures.

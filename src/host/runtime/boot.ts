@@ -4,6 +4,7 @@ import { attempt, attemptAsync, type Fault, need, type Result } from '../../core
 import type { Clock } from '../../core/base/time.ts';
 import { readManifestEntry } from '../../core/bundle/layout.ts';
 import type { ByteSource } from '../../core/bundle/source.ts';
+import { verifyTwice } from '../../core/crypto/second-opinion.ts';
 import type { NamedTensors } from '../../core/numeric/tensor.ts';
 import { openEnvelope } from '../../core/suit/envelope.ts';
 import type { BundleName, EdgeEvent } from '../../core/telemetry/event.ts';
@@ -100,7 +101,11 @@ async function installGiven(input: BootInput, context: TrustContext): Promise<Fa
 /** A release that does not run here must not replace one that does: refuses as `openModel` does. */
 async function tryOut(path: string, input: BootInput, context: TrustContext): Promise<void> {
   const source = need(openBundleFile(path));
-  const verified = verifyBundle(source, 'install', context, { keep: ['model', 'guard'] });
+  const verified = verifyBundle(source, 'install', context, {
+    keep: ['model', 'guard'],
+    // New here, and rare: both implementations judge it.
+    signatureCheck: verifyTwice,
+  });
   source.close();
   const model = need(await openModel(need(verified), input.board, input.clock));
   await model.engine.close();

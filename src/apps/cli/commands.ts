@@ -1,0 +1,183 @@
+/** Every command of `edgeward` and its options; the code of a command is loaded when it is called. */
+import type { Command } from 'commander';
+import { defineInfer, defineVerify } from './trusting-commands.ts';
+import { collected, number, profile, whole } from './values.ts';
+
+/** In the order of the help. */
+const DEFINITIONS: readonly ((program: Command) => void)[] = [
+  defineKeygen,
+  defineRoot,
+  defineCalibrate,
+  defineFeatures,
+  defineScan,
+  definePack,
+  defineSign,
+  defineVerify,
+  defineInspect,
+  defineInfer,
+  defineRun,
+  defineDemo,
+];
+
+export function defineAll(program: Command): void {
+  for (const define of DEFINITIONS) define(program);
+}
+
+function defineKeygen(program: Command): void {
+  program
+    .command('keygen')
+    .description('make a signing key: NAME.key (mode 0600) and NAME.pub')
+    .requiredOption('--out <DIR/NAME>', 'path without ending')
+    .option('--dev', 'mark it as a development key, which a production root refuses')
+    .option('--json', 'print JSON')
+    .action(async (options) => (await import('./keygen.ts')).keygen(options));
+}
+
+function defineRoot(program: Command): void {
+  const root = program.command('root').description('make and show the set of trusted keys');
+
+  root
+    .command('init')
+    .description('make the first root: who may sign roots, who may release bundles')
+    .requiredOption('--root-key <FILE.key...>', 'private keys of the root role; all of them sign')
+    .requiredOption('--release-key <FILE.pub...>', 'public keys that may release bundles')
+    .option('--threshold <N>', 'root signatures a root needs', whole(1), 1)
+    .option('--release-threshold <N>', 'release signatures a bundle needs', whole(1), 1)
+    .option('--models <PREFIX...>', 'model names that may be released, by prefix (default: any)')
+    .option('--classes <CLASS...>', 'hardware classes that may be released for (default: any)')
+    .option('--expires <DATE>', 'no new installs after it, for example 2029-12-31')
+    .option('--production', 'refuse development keys for good')
+    .requiredOption('--out <FILE>', 'root file to write')
+    .option('--json', 'print JSON')
+    .action(async (options) => (await import('./root.ts')).rootInit(options));
+
+  root
+    .command('show')
+    .description('show a root file after checking its signatures')
+    .argument('<FILE>', 'root file')
+    .option('--json', 'print JSON')
+    .action(async (file, options) => (await import('./root.ts')).rootShow(file, options));
+}
+
+function defineCalibrate(program: Command): void {
+  program
+    .command('calibrate')
+    .description('fit the guard of a model on recorded inputs, with a promise on false alarms')
+    .requiredOption('--model <M.onnx>', 'the model')
+    .requiredOption('--fit <X.npy>', 'inputs like those it was trained on; the first axis is rows')
+    .option('--labels <Y.npy>', 'class index of every fit row (default: what the model answers)')
+    .requiredOption('--calibration <C.npy>', 'inputs from use, seen by neither model nor fit')
+    .requiredOption('--false-alarms <SHARE>', 'share of ordinary inputs that may alarm', number())
+    .option('--confidence <SHARE>', 'how surely that holds', number(), 0.95)
+    .option('--scores <NAME>', 'output with the raw class scores', 'logits')
+    .option('--features <NAME>', 'output with the input of the last linear layer', 'features')
+    .option('--metadata <M.json>', 'for the conversion of inputs, as in `pack`')
+    .requiredOption('--out <guard.cbor>', 'guard policy to write')
+    .option('--json', 'print JSON')
+    .action(async (options) => (await import('./calibrate.ts')).calibrate(options));
+}
+
+function defineFeatures(program: Command): void {
+  program
+    .command('features')
+    .description('make the input of the last linear layer an output, which the guard needs')
+    .argument('<M.onnx>', 'the model; it is not re-encoded, the output is appended')
+    .option('--scores <NAME>', 'output with the class scores (default: logits, or the only one)')
+    .option('--name <NAME>', 'fail unless the output is called so; its tensor gives it its name')
+    .option(
+      '--samples <[NAME=]X.npy>',
+      'inputs to prove on that nothing changed; repeat it for each input (default: random)',
+      collected,
+      [],
+    )
+    .requiredOption('--out <M2.onnx>', 'model to write')
+    .option('--json', 'print JSON')
+    .action(async (file, options) => (await import('./features.ts')).features(file, options));
+}
+
+function defineScan(program: Command): void {
+  program
+    .command('scan')
+    .description('look for what does not belong into a model, as `pack` does, without running it')
+    .argument('<M.onnx>', 'the model')
+    .option('--metadata <M.json>', 'for the findings that it waives')
+    .option('--json', 'print JSON')
+    .action(async (file, options) => (await import('./scan.ts')).scan(file, options));
+}
+
+function definePack(program: Command): void {
+  program
+    .command('pack')
+    .description('sign a model with its guard and metadata into one bundle')
+    .requiredOption('--model <M.onnx>', 'the model')
+    .option('--guard <guard.cbor>', 'guard policy of `calibrate`')
+    .option('--contract-only', 'without statistics: input and output contracts only')
+    .option('--metadata <M.json>', 'ranges, labels, safe output, budgets, uses')
+    .requiredOption('--name <N>', 'name of the model')
+    .requiredOption('--version <V>', 'semantic version')
+    .requiredOption('--security-version <S>', 'raise it to make older releases refused', whole(0))
+    .option('--sequence <N>', 'sequence number (default: from the version)', whole(0))
+    .requiredOption('--class <C>', 'hardware class it is made for')
+    .requiredOption('--key <FILE.key...>', 'private release keys')
+    .requiredOption('--out <F.bundle>', 'bundle to write')
+    .option('--json', 'print JSON')
+    .action(async (options) => (await import('./pack.ts')).pack(options));
+}
+
+function defineSign(program: Command): void {
+  program
+    .command('sign')
+    .description('add signatures to a bundle; manifest and payloads stay as they are')
+    .argument('<F.bundle>', 'bundle that `pack` signed')
+    .option('--add', 'add to the signatures it has (the only thing this does)')
+    .option('--key <FILE.key>', 'private release key; repeat it for each', collected, [])
+    .option('--root <root.cbor>', 'verify the earlier signatures and the new keys under it')
+    .requiredOption('--out <F2.bundle>', 'bundle to write')
+    .option('--json', 'print JSON')
+    .action(async (file, options) => (await import('./sign.ts')).sign(file, options));
+}
+
+function defineInspect(program: Command): void {
+  program
+    .command('inspect')
+    .description('show what a bundle says about itself, WITHOUT verifying a signature')
+    .argument('<F.bundle>', 'bundle')
+    .option('--json', 'print JSON')
+    .action(async (file, options) => (await import('./inspect.ts')).inspect(file, options));
+}
+
+function defineRun(program: Command): void {
+  program
+    .command('run')
+    .description('the main program of a device: boot, verify, guard what arrives, report')
+    .argument('[F.bundle]', 'bundle to install first; else the installed one boots')
+    .requiredOption('--root <root.cbor>', 'trusted keys')
+    .requiredOption('--state <DIR>', 'folder of the device: identity, floors, installed bundle')
+    .option(
+      '--input <DIR|->',
+      'folder of .npy frames taken in order of name, or JSON lines on stdin',
+    )
+    .option('--once', 'stop when the folder holds no more frames')
+    .option('--mqtt <URL>', 'broker: mqtts://HOST[:PORT], or mqtt:// on loopback')
+    .option('--ca <FILE>', 'CA certificates of the broker, PEM')
+    .option('--cert <FILE>', 'client certificate, PEM')
+    .option('--cert-key <FILE>', 'its key, PEM (mode 0600)')
+    .option('--username <NAME>', 'user name at the broker')
+    .option('--password-file <FILE>', 'file with the password (mode 0600)')
+    .option('--group <ID>', 'group in the topics', 'default')
+    .option('--device <ID>', 'device name in the topics (default: from its key)')
+    .option('--board <NAME>', 'board profile: a name or a file (default: this machine)')
+    .option('--class <C>', 'hardware class; bundles for another are refused')
+    .option('--profile <P>', 'development, or production (refuses development keys)', profile)
+    .option('--json', 'print JSON lines')
+    .action(async (file, options) => (await import('./run.ts')).run(file, options));
+}
+
+function defineDemo(program: Command): void {
+  program
+    .command('demo')
+    .description('the whole main job on this machine, with an in-process broker and fresh keys')
+    .option('--keep', 'keep running after the demonstration, until Ctrl-C')
+    .option('--json', 'print the summary as JSON')
+    .action(async (options) => (await import('./demo.ts')).demo(options));
+}

@@ -1,0 +1,5 @@
+/** `edgeward infer` alone, as CommonJS: its start counts. */
+import { runProgram } from './program.ts';
+import { defineInfer } from './trusting-commands.ts';
+
+void runProgram(defineInfer);
