@@ -16,6 +16,11 @@ export const SIGNATURE_BLOCK_BYTES_MAX: number = 512;
 export const ROOT_BYTES_MAX: number = 64 * 1024;
 export const ROOT_KEYS_MAX: number = 64;
 export const KEY_FILE_BYTES_MAX: number = 4096;
+export const PASSPHRASE_BYTES_MIN: number = 8;
+/** Of OpenSSL's own prompt too (PEM_BUFSIZE). */
+export const PASSPHRASE_BYTES_MAX: number = 1024;
+/** Rounds that an encrypted key file may ask for: some five seconds. */
+export const KEY_KDF_ITERATIONS_MAX: number = 10_000_000;
 
 // Bundles
 export const BUNDLE_FILES_MAX: number = 32;
