@@ -59,10 +59,10 @@ export async function alternate<Name extends string>(
   return samples;
 }
 
-/** Milliseconds from start to end of a program that must succeed; what it says goes nowhere. */
+/** Milliseconds from start to end of a program that must succeed; what it says is read and left. */
 export function processMs([program, ...args]: Command): number {
   const startMs = performance.now();
-  const { status, error } = spawnSync(program, args, { stdio: 'ignore' });
+  const { status, error } = spawnSync(program, args, { stdio: ['ignore', 'pipe', 'pipe'] });
   const ms = performance.now() - startMs;
   if (status !== 0) throw error ?? new Error(`${program} ${args.join(' ')}: exit ${status}`);
   return ms;

@@ -110,7 +110,7 @@ async function bundleShortWay(): Promise<void> {
     platform: 'node',
     target: 'node20.19',
     minify: true,
-    plugins: [childProcessLater()],
+    plugins: [longWay(), childProcessLater()],
     define: { 'import.meta.url': 'moduleUrl', 'import.meta.dirname': '__dirname' },
     banner: { js: "const moduleUrl = require('node:url').pathToFileURL(__filename).href;" },
     logLevel: 'warning',
@@ -118,6 +118,16 @@ async function bundleShortWay(): Promise<void> {
   const cli = join(dist, 'cli.cjs');
   writeFileSync(cli, LAUNCHER);
   chmodSync(cli, 0o755);
+}
+
+/** From there on it is the program with all its commands. */
+function longWay(): Plugin {
+  return {
+    name: 'long-way',
+    setup({ onResolve }) {
+      onResolve({ filter: /^\.\/main\.ts$/ }, () => ({ path: './program.js', external: true }));
+    },
+  };
 }
 
 /** commander loads it for commands that are programs of their own, which Edgeward has none of. */

@@ -46,7 +46,7 @@ export async function calibrate(options: CalibrateOptions): Promise<void> {
           }
           bar?.advance();
         },
-        onNote: (line) => note(styled('yellow', line, process.stderr)),
+        onNote: (line) => note(styled('yellow', line, 'stderr')),
       }),
     );
   } finally {

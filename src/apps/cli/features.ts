@@ -40,7 +40,7 @@ export async function features(file: string, options: FeaturesOptions): Promise<
   else show(added, model, out);
   if (added.head.activated) {
     const why = `${printable(added.scores)} is a softmax or sigmoid, and calibration needs raw scores`;
-    note(styled('yellow', why, process.stderr));
+    note(styled('yellow', why, 'stderr'));
   }
 }
 

@@ -1,5 +1,21 @@
-/** `edgeward verify` alone, as CommonJS: its start counts. */
-import { runProgram } from './program.ts';
-import { defineVerify } from './trusting-commands.ts';
+/**
+ * `edgeward verify FILE --root ROOT [--json]`, as CommonJS with nothing else in it: its start counts
+ * at every boot. Any other form of the command goes the long way, where all options are read.
+ */
+import { framed } from './frame.ts';
+import { verify } from './verify.ts';
 
-void runProgram(defineVerify);
+const [file, flag, root, ...more] = process.argv.slice(3);
+const [json] = more;
+const isPlain =
+  isValue(file) &&
+  flag === '--root' &&
+  isValue(root) &&
+  (json === undefined || (json === '--json' && more.length === 1));
+
+if (isPlain) void framed(() => verify(file, { root, json: json !== undefined }));
+else void import('./main.ts');
+
+function isValue(text: string | undefined): text is string {
+  return text !== undefined && !text.startsWith('-');
+}

@@ -2,15 +2,15 @@
 import { need } from '../../core/base/fault.ts';
 import { GUARD_POLICY_BYTES_MAX } from '../../core/base/limits.ts';
 import { readFileBounded } from '../../host/store/files.ts';
-import { openPrivateKey } from '../maker/keys.ts';
 import { packModel } from '../maker/packing.ts';
 import { refuseCli } from './faults.ts';
 import { openModelFiles } from './model-files.ts';
 import { writeOutput } from './output-file.ts';
+import { openKeys, type PassphraseOptions } from './passphrase.ts';
 import { note, say, sayJson, styled } from './terminal.ts';
 import { identityOf } from './trusted-bundle.ts';
 
-export interface PackOptions {
+export interface PackOptions extends PassphraseOptions {
   readonly model: string;
   readonly guard?: string;
   readonly contractOnly?: boolean;
@@ -30,7 +30,7 @@ export async function pack(options: PackOptions): Promise<void> {
   if ((options.guard === undefined) === (options.contractOnly !== true)) {
     throw refuseCli('cli.option', 'give either --guard or --contract-only');
   }
-  const keys = options.key.map((path) => need(openPrivateKey(path)));
+  const keys = await openKeys(options.key, options);
   const guard =
     options.guard === undefined
       ? undefined
@@ -59,6 +59,6 @@ export async function pack(options: PackOptions): Promise<void> {
     say(`  safe output: ${bundle.meta.safeOutput ? 'declared' : 'none declared: withhold'}`);
   }
   if (development) {
-    note(styled('yellow', 'signed with DEVELOPMENT keys: not for production', process.stderr));
+    note(styled('yellow', 'signed with DEVELOPMENT keys: not for production', 'stderr'));
   }
 }

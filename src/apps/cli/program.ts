@@ -1,9 +1,8 @@
-/** The frame of the `edgeward` program: how it describes itself, fails and ends. */
+/** The `edgeward` program around its commands: how it describes itself and reads a command line. */
 import { Command, CommanderError } from 'commander';
-import { Refusal } from '../../core/base/fault.ts';
 import { EDGEWARD_VERSION } from '../../host/runtime/version.ts';
 import { EXIT_CODES, EXIT_INTERNAL, EXIT_READER_GONE, EXIT_USAGE } from './exit-codes.ts';
-import { fail, note } from './terminal.ts';
+import { framed } from './frame.ts';
 
 const FOOTER = `
 Exit codes: 0 success, ${EXIT_INTERNAL} a defect of Edgeward, ${EXIT_USAGE} wrong usage, 3 the demo saw something
@@ -21,31 +20,14 @@ export async function runProgram(define: (program: Command) => void): Promise<vo
     .addHelpText('after', FOOTER)
     .exitOverride();
   define(program);
-  process.stdout.on('error', (thrown) => {
-    if (!isReaderGone(thrown)) throw thrown;
-    process.exit(EXIT_READER_GONE);
+  await framed(async () => {
+    try {
+      await program.parseAsync();
+    } catch (thrown) {
+      if (!(thrown instanceof CommanderError)) throw thrown;
+      process.exitCode = thrown.exitCode === 0 ? 0 : EXIT_USAGE;
+    }
   });
-  // A device goes on guarding when nobody reads its log.
-  process.stderr.on('error', (thrown) => {
-    if (!isReaderGone(thrown)) throw thrown;
-  });
-  try {
-    await program.parseAsync();
-  } catch (thrown) {
-    if (thrown instanceof CommanderError) process.exitCode = thrown.exitCode === 0 ? 0 : EXIT_USAGE;
-    else if (thrown instanceof Refusal) fail(thrown.fault);
-    else reportDefect(thrown);
-  }
-}
-
-function isReaderGone(thrown: Error): boolean {
-  return 'code' in thrown && thrown.code === 'EPIPE';
-}
-
-function reportDefect(thrown: unknown): void {
-  note(`edgeward: a defect: ${thrown instanceof Error ? thrown.stack : String(thrown)}`);
-  note('  Please report it with the command that led here.');
-  process.exitCode = EXIT_INTERNAL;
 }
 
 function exitCodeTable(): string {

@@ -104,11 +104,11 @@ function introduce(device: Device): void {
     const { name, version, detection } = bundle.meta;
     note(`guarding ${name} ${version} (${detection})`);
     if (bundle.development) {
-      note(styled('yellow', 'signed with DEVELOPMENT keys: not for production', process.stderr));
+      note(styled('yellow', 'signed with DEVELOPMENT keys: not for production', 'stderr'));
     }
   }
   if (refusal !== undefined) {
-    note(`${styled('red', 'no model runs:', process.stderr)} ${refusal.code}: ${refusal.message}`);
+    note(`${styled('red', 'no model runs:', 'stderr')} ${refusal.code}: ${refusal.message}`);
     note(`  ${refusal.next}`);
   }
 }

@@ -2,13 +2,13 @@
 import { toHex } from '../../core/base/bytes.ts';
 import { need } from '../../core/base/fault.ts';
 import { readRoot } from '../../host/runtime/trust-state.ts';
-import { openPrivateKey } from '../maker/keys.ts';
 import { signBundle } from '../maker/signing.ts';
 import { refuseCli } from './faults.ts';
 import { writeOutput } from './output-file.ts';
+import { openKeys, type PassphraseOptions } from './passphrase.ts';
 import { note, printable, say, sayJson, styled } from './terminal.ts';
 
-export interface SignOptions {
+export interface SignOptions extends PassphraseOptions {
   readonly add?: boolean;
   readonly key: readonly string[];
   readonly root?: string;
@@ -17,13 +17,13 @@ export interface SignOptions {
 }
 
 /** Refuses with `cli.option`, `store.*`, `key.*`, `root.*` and what `signBundle` gives. */
-export function sign(file: string, options: SignOptions): void {
+export async function sign(file: string, options: SignOptions): Promise<void> {
   if (options.add !== true) {
     throw refuseCli('cli.option', 'the first signatures are made by `edgeward pack`: say --add');
   }
   if (options.key.length === 0) throw refuseCli('cli.option', 'give the --key to sign with');
   const root = options.root === undefined ? undefined : need(readRoot(options.root));
-  const keys = options.key.map((path) => need(openPrivateKey(path)));
+  const keys = await openKeys(options.key, options);
   const { bytes, meta, manifestSha256, signers } = need(signBundle(file, keys, root));
   writeOutput(options.out, bytes, [file, options.root, ...options.key]);
   const threshold = root?.roles.release.threshold;
@@ -44,9 +44,9 @@ export function sign(file: string, options: SignOptions): void {
   }
   if (root === undefined) {
     const why = 'the earlier signatures were NOT verified: name the trusted keys with --root';
-    note(styled('yellow', why, process.stderr));
+    note(styled('yellow', why, 'stderr'));
   }
   if (keys.some(({ development }) => development)) {
-    note(styled('yellow', 'signed with DEVELOPMENT keys: not for production', process.stderr));
+    note(styled('yellow', 'signed with DEVELOPMENT keys: not for production', 'stderr'));
   }
 }

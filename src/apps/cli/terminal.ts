@@ -1,6 +1,7 @@
 /** What people see: colours only on a terminal, faults with their way forward, a progress line. */
+import { fstatSync, writeSync } from 'node:fs';
 import type { Fault } from '../../core/base/fault.ts';
-import { exitCodeOf } from './exit-codes.ts';
+import { EXIT_READER_GONE, exitCodeOf } from './exit-codes.ts';
 
 type Style = 'red' | 'green' | 'yellow' | 'bold' | 'dim';
 
@@ -14,15 +15,43 @@ const CODES: Readonly<Record<Style, readonly [on: number, off: number]>> = {
 const PROGRESS_PERIOD_MS = 100;
 const BAR_CHARS = 24;
 
-/** The text with a style, where `stream` is a terminal and NO_COLOR is not set. */
-export function styled(
-  style: Style,
-  text: string,
-  stream: { readonly isTTY?: boolean } = process.stdout,
-): string {
-  if (stream.isTTY !== true || process.env['NO_COLOR']) return text;
+export type Channel = 'stdout' | 'stderr';
+const DESCRIPTORS: Readonly<Record<Channel, number>> = { stdout: 1, stderr: 2 };
+const FULL_PIPE_PAUSE_MS = 1;
+
+/** The text with a style, where the channel is a terminal and NO_COLOR is not set. */
+export function styled(style: Style, text: string, channel: Channel = 'stdout'): string {
+  if (process.env['NO_COLOR'] || !isTerminal(channel)) return text;
   const [on, off] = CODES[style];
   return `\u001b[${on}m${text}\u001b[${off}m`;
+}
+
+/** Node's streams are asked last: to make one costs a start several milliseconds. */
+function isTerminal(channel: Channel): boolean {
+  try {
+    return fstatSync(DESCRIPTORS[channel]).isCharacterDevice() && process[channel].isTTY === true;
+  } catch {
+    return false; // a closed descriptor
+  }
+}
+
+/**
+ * Writes all of it before it returns. Without a reader of the results there is nothing left to do;
+ * a device goes on guarding when nobody reads its log.
+ */
+function write(channel: Channel, text: string): void {
+  for (let bytes = Buffer.from(text); bytes.length > 0; ) {
+    try {
+      bytes = bytes.subarray(writeSync(DESCRIPTORS[channel], bytes));
+    } catch (thrown) {
+      const code = thrown instanceof Error && 'code' in thrown ? thrown.code : undefined;
+      if (code === 'EAGAIN')
+        Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, FULL_PIPE_PAUSE_MS);
+      else if (channel === 'stderr') return;
+      else if (code === 'EPIPE') process.exit(EXIT_READER_GONE);
+      else throw thrown;
+    }
+  }
 }
 
 // Everything that moves a cursor, ends a line or turns the direction of the text around it.
@@ -34,12 +63,12 @@ export function printable(text: string): string {
 }
 
 export function say(line: string): void {
-  process.stdout.write(`${line}\n`);
+  write('stdout', `${line}\n`);
 }
 
 /** Beside the results: warnings and what is going on. */
 export function note(line: string): void {
-  process.stderr.write(`${line}\n`);
+  write('stderr', `${line}\n`);
 }
 
 /** One JSON document a line; what JSON cannot say (NaN, infinities) becomes null. */
@@ -50,7 +79,7 @@ export function sayJson(value: unknown): void {
 
 /** Tells the fault on stderr and sets the exit code of its family. */
 export function fail(fault: Fault): void {
-  note(`${styled('red', 'edgeward:', process.stderr)} ${fault.code}: ${fault.message}`);
+  note(`${styled('red', 'edgeward:', 'stderr')} ${fault.code}: ${fault.message}`);
   note(`  ${fault.next}`);
   process.exitCode = exitCodeOf(fault);
 }
@@ -60,16 +89,17 @@ export interface Progress {
   done(): void;
 }
 
-/** A bar on stderr where that is a terminal; nothing otherwise. */
+/** A bar on stderr where that is a terminal; nothing otherwise, and nothing for what ends at once. */
 export function progress(label: string, total: number): Progress {
-  if (process.stderr.isTTY !== true) return { advance: () => {}, done: () => {} };
   let count = 0;
-  let shownMs = 0;
+  let shownMs = performance.now();
+  let shown = false;
   const show = (): void => {
     const share = total === 0 ? 1 : Math.min(1, count / total);
     const filled = Math.round(share * BAR_CHARS);
     const bar = `${'#'.repeat(filled)}${'.'.repeat(BAR_CHARS - filled)}`;
-    process.stderr.write(`\r${label} [${bar}] ${Math.round(share * 100)}%`);
+    write('stderr', `\r${label} [${bar}] ${Math.round(share * 100)}%`);
+    shown = true;
   };
   return {
     advance(step = 1) {
@@ -77,10 +107,10 @@ export function progress(label: string, total: number): Progress {
       const nowMs = performance.now();
       if (nowMs - shownMs < PROGRESS_PERIOD_MS) return;
       shownMs = nowMs;
-      show();
+      if (isTerminal('stderr')) show();
     },
     done() {
-      process.stderr.write('\r\u001b[K');
+      if (shown) write('stderr', '\r\u001b[K');
     },
   };
 }

@@ -47,7 +47,7 @@ export function openTrusted(
 /** Development keys are accepted outside production, and it is said. */
 export function warnDevelopment(bundle: VerifiedBundle): void {
   if (!bundle.development) return;
-  note(styled('yellow', 'signed with DEVELOPMENT keys: not for production', process.stderr));
+  note(styled('yellow', 'signed with DEVELOPMENT keys: not for production', 'stderr'));
 }
 
 /** What names a verified bundle, for people and programs; digests in hexadecimal. */

@@ -2,7 +2,7 @@
 import { attempt, need, type Result } from '../../core/base/fault.ts';
 import { SIGNING_BUNDLE_BYTES_MAX } from '../../core/base/limits.ts';
 import type { PrivateKeyFile } from '../../core/crypto/pem.ts';
-import { cryptoSelfTest } from '../../core/crypto/self-test.ts';
+import { cryptoSelfTest, signingSelfTest } from '../../core/crypto/self-test.ts';
 import { addSignatures, type SignedAgain } from '../../core/trust/add-signatures.ts';
 import type { RootSet } from '../../core/trust/root.ts';
 import { readFileBounded } from '../../host/store/files.ts';
@@ -18,6 +18,7 @@ export function signBundle(
 ): Result<SignedAgain> {
   return attempt(() => {
     need(cryptoSelfTest());
+    need(signingSelfTest());
     const bundle = need(readFileBounded(path, SIGNING_BUNDLE_BYTES_MAX));
     return need(
       addSignatures(

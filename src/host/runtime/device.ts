@@ -4,7 +4,7 @@
  */
 import { attemptAsync, type Fault, need, type Result } from '../../core/base/fault.ts';
 import { sha256 } from '../../core/crypto/digest.ts';
-import { cryptoSelfTest } from '../../core/crypto/self-test.ts';
+import { cryptoSelfTest, signingSelfTest } from '../../core/crypto/self-test.ts';
 import { type Birth, ueidOf } from '../../core/telemetry/birth.ts';
 import type { EdgeEvent } from '../../core/telemetry/event.ts';
 import { HEALTH_METRICS, type Health } from '../../core/telemetry/health.ts';
@@ -59,6 +59,7 @@ export function startDevice(options: DeviceOptions): Promise<Result<Device>> {
   return attemptAsync(async () => {
     const resolved = need(await resolveDevice(options));
     need(cryptoSelfTest());
+    need(signingSelfTest());
     const identity = need(loadIdentity(options.stateFolder));
     const lock = need(await lockFolder(options.stateFolder, identity.keys.macKey));
     try {

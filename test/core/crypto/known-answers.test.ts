@@ -12,7 +12,7 @@ import { type DigestProvider, nodeDigest, sha256 } from '../../../src/core/crypt
 import { signerFromSeed } from '../../../src/core/crypto/ed25519.ts';
 import { createVerityHasher } from '../../../src/core/crypto/fs-verity.ts';
 import { openRecord, sealRecord } from '../../../src/core/crypto/mac.ts';
-import { cryptoSelfTest } from '../../../src/core/crypto/self-test.ts';
+import { cryptoSelfTest, signingSelfTest } from '../../../src/core/crypto/self-test.ts';
 import { coseKeyBytes, thumbprintOf } from '../../../src/core/crypto/thumbprint.ts';
 import { classUuid, vendorUuid } from '../../../src/core/crypto/uuid.ts';
 import { codeOf, faultIn } from '../base/outcome.ts';
@@ -20,6 +20,7 @@ import { codeOf, faultIn } from '../base/outcome.ts';
 describe('the self-test', () => {
   it('passes here, and with another provider that is right', () => {
     expect(codeOf(cryptoSelfTest())).toBe('accepted');
+    expect(codeOf(signingSelfTest())).toBe('accepted');
     expect(codeOf(cryptoSelfTest([fake((pieces) => nobleSha256(pieces()))]))).toBe('accepted');
   });
 
