@@ -3,6 +3,11 @@ import type { Command } from 'commander';
 import { defineInfer, defineVerify } from './trusting-commands.ts';
 import { collected, number, profile, whole } from './values.ts';
 
+const PASSPHRASE_FILE = [
+  '--passphrase-file <FILE>',
+  'file (mode 0600) with the passphrase of encrypted keys; else they are asked for',
+] as const;
+
 /** In the order of the help. */
 const DEFINITIONS: readonly ((program: Command) => void)[] = [
   defineKeygen,
@@ -29,6 +34,11 @@ function defineKeygen(program: Command): void {
     .description('make a signing key: NAME.key (mode 0600) and NAME.pub')
     .requiredOption('--out <DIR/NAME>', 'path without ending')
     .option('--dev', 'mark it as a development key, which a production root refuses')
+    .option('--encrypt', 'with a passphrase: PBES2, which `openssl pkey` reads')
+    .option(
+      '--passphrase-file <FILE>',
+      'file (mode 0600) with the passphrase in its first line; else it is asked for, twice',
+    )
     .option('--json', 'print JSON')
     .action(async (options) => (await import('./keygen.ts')).keygen(options));
 }
@@ -40,6 +50,7 @@ function defineRoot(program: Command): void {
     .command('init')
     .description('make the first root: who may sign roots, who may release bundles')
     .requiredOption('--root-key <FILE.key...>', 'private keys of the root role; all of them sign')
+    .option(...PASSPHRASE_FILE)
     .requiredOption('--release-key <FILE.pub...>', 'public keys that may release bundles')
     .option('--threshold <N>', 'root signatures a root needs', whole(1), 1)
     .option('--release-threshold <N>', 'release signatures a bundle needs', whole(1), 1)
@@ -112,6 +123,11 @@ function definePack(program: Command): void {
     .requiredOption('--model <M.onnx>', 'the model')
     .option('--guard <guard.cbor>', 'guard policy of `calibrate`')
     .option('--contract-only', 'without statistics: input and output contracts only')
+    .option(
+      '--golden <[NAME=]X.npy...>',
+      'inputs whose first rows a device must compute alike (default: seeded noise)',
+    )
+    .option('--no-golden', 'without golden vectors')
     .option('--metadata <M.json>', 'ranges, labels, safe output, budgets, uses')
     .requiredOption('--name <N>', 'name of the model')
     .requiredOption('--version <V>', 'semantic version')
@@ -119,6 +135,7 @@ function definePack(program: Command): void {
     .option('--sequence <N>', 'sequence number (default: from the version)', whole(0))
     .requiredOption('--class <C>', 'hardware class it is made for')
     .requiredOption('--key <FILE.key...>', 'private release keys')
+    .option(...PASSPHRASE_FILE)
     .requiredOption('--out <F.bundle>', 'bundle to write')
     .option('--json', 'print JSON')
     .action(async (options) => (await import('./pack.ts')).pack(options));
@@ -131,6 +148,7 @@ function defineSign(program: Command): void {
     .argument('<F.bundle>', 'bundle that `pack` signed')
     .option('--add', 'add to the signatures it has (the only thing this does)')
     .option('--key <FILE.key>', 'private release key; repeat it for each', collected, [])
+    .option(...PASSPHRASE_FILE)
     .option('--root <root.cbor>', 'verify the earlier signatures and the new keys under it')
     .requiredOption('--out <F2.bundle>', 'bundle to write')
     .option('--json', 'print JSON')

@@ -2,6 +2,9 @@
 import { need } from '../../core/base/fault.ts';
 import { GUARD_POLICY_BYTES_MAX } from '../../core/base/limits.ts';
 import { readFileBounded } from '../../host/store/files.ts';
+import { openFrames } from '../maker/frames.ts';
+import { type GoldenMade, makeGolden } from '../maker/golden.ts';
+import type { MakerModel } from '../maker/maker-model.ts';
 import { packModel } from '../maker/packing.ts';
 import { refuseCli } from './faults.ts';
 import { openModelFiles } from './model-files.ts';
@@ -14,6 +17,8 @@ export interface PackOptions extends PassphraseOptions {
   readonly model: string;
   readonly guard?: string;
   readonly contractOnly?: boolean;
+  /** `[NAME=]X.npy` for each input; `false` is `--no-golden`. */
+  readonly golden?: readonly string[] | false;
   readonly metadata?: string;
   readonly name: string;
   readonly version: string;
@@ -25,7 +30,9 @@ export interface PackOptions extends PassphraseOptions {
   readonly json?: boolean;
 }
 
-/** Refuses with `cli.option`, `store.*`, `key.*`, `onnx.*` and what `packModel` gives. */
+/**
+ * Refuses with `cli.option`, `store.*`, `key.*`, `onnx.*` and what `makeGolden` and `packModel` give.
+ */
 export async function pack(options: PackOptions): Promise<void> {
   if ((options.guard === undefined) === (options.contractOnly !== true)) {
     throw refuseCli('cli.option', 'give either --guard or --contract-only');
@@ -36,7 +43,7 @@ export async function pack(options: PackOptions): Promise<void> {
       ? undefined
       : need(readFileBounded(options.guard, GUARD_POLICY_BYTES_MAX));
   const maker = await openModelFiles(options.model, options.metadata);
-  await maker.engine.close();
+  const golden = await goldenOf(maker, options);
   const { bytes, bundle } = need(
     packModel(maker, {
       name: options.name,
@@ -45,20 +52,44 @@ export async function pack(options: PackOptions): Promise<void> {
       sequenceNumber: options.sequence,
       hardwareClass: options.class,
       guard,
+      golden: golden?.bytes,
       signers: keys.map(({ signer }) => signer),
     }),
   );
-  writeOutput(options.out, bytes, [options.model, options.guard, options.metadata, ...options.key]);
+  const samples = (options.golden || []).map((arg) => arg.slice(arg.indexOf('=') + 1));
+  const inputs = [options.model, options.guard, options.metadata, ...options.key, ...samples];
+  writeOutput(options.out, bytes, inputs);
   const development = keys.some((key) => key.development);
   const identity = { ...identityOf(bundle), development };
-  if (options.json === true) sayJson({ out: options.out, sizeBytes: bytes.length, ...identity });
-  else {
+  if (options.json === true) {
+    const goldenVectors = golden?.vectors ?? 0;
+    sayJson({ out: options.out, sizeBytes: bytes.length, goldenVectors, ...identity });
+  } else {
     const { name, version, manifestSha256, detection } = identity;
     say(`${styled('green', 'wrote')} ${options.out}: ${name} ${version}, ${bytes.length} bytes`);
     say(`  manifest ${manifestSha256}, ${detection} detection`);
+    say(`  golden vectors: ${wordsOf(golden)}`);
     say(`  safe output: ${bundle.meta.safeOutput ? 'declared' : 'none declared: withhold'}`);
   }
   if (development) {
     note(styled('yellow', 'signed with DEVELOPMENT keys: not for production', 'stderr'));
   }
+}
+
+async function goldenOf(
+  maker: MakerModel,
+  { golden }: PackOptions,
+): Promise<GoldenMade | undefined> {
+  try {
+    if (golden === false) return undefined;
+    return need(await makeGolden(maker, golden && ((ports) => openFrames(golden, ports))));
+  } finally {
+    await maker.engine.close();
+  }
+}
+
+function wordsOf(golden: GoldenMade | undefined): string {
+  if (golden === undefined) return 'none: a device sees that the model runs, not that it is right';
+  const { vectors, recorded } = golden;
+  return `${vectors} ${recorded ? 'recorded' : 'of seeded noise (--golden takes recorded rows)'}`;
 }

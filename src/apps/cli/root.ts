@@ -5,12 +5,13 @@ import { thumbprintOf } from '../../core/crypto/thumbprint.ts';
 import { decodeRoot, type RoleName, type RootSet } from '../../core/trust/root.ts';
 import { readRoot } from '../../host/runtime/trust-state.ts';
 import { writeFileAtomic } from '../../host/store/files.ts';
-import { openPrivateKey, openPublicKey } from '../maker/keys.ts';
+import { openPublicKey } from '../maker/keys.ts';
 import { makeRoot } from '../maker/root-set.ts';
 import { refuseCli } from './faults.ts';
+import { openKeys, type PassphraseOptions } from './passphrase.ts';
 import { say, sayJson, styled } from './terminal.ts';
 
-export interface RootInitOptions {
+export interface RootInitOptions extends PassphraseOptions {
   readonly rootKey: readonly string[];
   readonly releaseKey: readonly string[];
   readonly threshold: number;
@@ -24,10 +25,10 @@ export interface RootInitOptions {
 }
 
 /** Refuses with `cli.option`, `store.exists`, `store.*`, `key.*`, `root.*`, `trust.development-key`. */
-export function rootInit(options: RootInitOptions): void {
+export async function rootInit(options: RootInitOptions): Promise<void> {
   const bytes = need(
     makeRoot({
-      rootKeys: options.rootKey.map((path) => need(openPrivateKey(path))),
+      rootKeys: await openKeys(options.rootKey, options),
       releaseKeys: options.releaseKey.map((path) => need(openPublicKey(path))),
       threshold: options.threshold,
       releaseThreshold: options.releaseThreshold,

@@ -1,9 +1,10 @@
 /** The maker's key files: made once, never overwritten, refused when others can read them. */
 import { dirname } from 'node:path';
 import { toHex, utf8 } from '../../core/base/bytes.ts';
-import { attempt, need, type Result } from '../../core/base/fault.ts';
+import { attempt, need, Refusal, type Result } from '../../core/base/fault.ts';
 import { KEY_FILE_BYTES_MAX } from '../../core/base/limits.ts';
 import { signerFromSeed } from '../../core/crypto/ed25519.ts';
+import { keyLock } from '../../core/crypto/encrypted-key.ts';
 import {
   type PrivateKeyFile,
   type PublicKeyFile,
@@ -27,11 +28,20 @@ export interface KeyPaths {
   readonly thumbprint: string;
 }
 
-/** Writes NAME.key (mode 0600) and NAME.pub. Faults: `store.exists`, `store.write`. */
-export function makeKey(name: string, development: boolean): Result<KeyPaths> {
+/**
+ * Writes NAME.key (mode 0600, encrypted where a passphrase is given) and NAME.pub. Faults:
+ * `store.exists`, `store.write`, `key.passphrase-length`.
+ */
+export function makeKey(
+  name: string,
+  development: boolean,
+  passphrase?: Uint8Array,
+): Result<KeyPaths> {
   return attempt(() => {
+    // Salt and vector are 32 fresh random bytes, as a seed is.
+    const lock = passphrase && need(keyLock(passphrase, newKeySeed()));
     const seed = newKeySeed();
-    const text = writeKeyPair(seed, development);
+    const text = writeKeyPair(seed, development, lock);
     const thumbprint = toHex(signerFromSeed(seed).thumbprint);
     seed.fill(0);
     const paths = { key: `${name}.key`, pub: `${name}.pub`, thumbprint };
@@ -45,9 +55,17 @@ export function makeKey(name: string, development: boolean): Result<KeyPaths> {
   });
 }
 
-/** Faults: `store.loose-mode` where others may read it, `store.*`, `key.*`. */
-export function openPrivateKey(path: string): Result<PrivateKeyFile> {
-  return attempt(() => need(readPrivateKey(need(readSecretFile(path, KEY_FILE_BYTES_MAX)))));
+/**
+ * Faults: `store.loose-mode` where others may read it, `store.*`, `key.*`: `key.encrypted` where it
+ * needs a passphrase and none was given.
+ */
+export function openPrivateKey(path: string, passphrase?: Uint8Array): Result<PrivateKeyFile> {
+  return attempt(() => {
+    const key = readPrivateKey(need(readSecretFile(path, KEY_FILE_BYTES_MAX)), passphrase);
+    if (key.ok) return key.value;
+    // Several keys may be asked for at once: which one is it?
+    throw new Refusal({ ...key.fault, message: `${path}: ${key.fault.message}` });
+  });
 }
 
 /** Faults: `store.*`, `key.*`. */
