@@ -89,10 +89,13 @@ export interface Progress {
   done(): void;
 }
 
-/** A bar on stderr where that is a terminal; nothing otherwise, and nothing for what ends at once. */
+/**
+ * A bar on stderr where that is a terminal; nothing otherwise, and nothing for what ends at once.
+ * The clock is `Date`, since the first look at `performance` costs a start a millisecond.
+ */
 export function progress(label: string, total: number): Progress {
   let count = 0;
-  let shownMs = performance.now();
+  let shownMs = Date.now();
   let shown = false;
   const show = (): void => {
     const share = total === 0 ? 1 : Math.min(1, count / total);
@@ -104,7 +107,7 @@ export function progress(label: string, total: number): Progress {
   return {
     advance(step = 1) {
       count += step;
-      const nowMs = performance.now();
+      const nowMs = Date.now();
       if (nowMs - shownMs < PROGRESS_PERIOD_MS) return;
       shownMs = nowMs;
       if (isTerminal('stderr')) show();

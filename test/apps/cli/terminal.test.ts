@@ -124,7 +124,7 @@ describe('progress', () => {
   it('says nothing where stderr is no terminal, or where the work ends at once', () => {
     for (const what of ['pipe', 'terminal'] as const) {
       outputIs(what);
-      const now = vi.spyOn(performance, 'now').mockReturnValue(1e6);
+      const now = vi.spyOn(Date, 'now').mockReturnValue(1e6);
       const bar = progress('fit', 3);
       for (let i = 0; i < 3; i++) bar.advance();
       if (what === 'pipe') now.mockReturnValue(2e6);
@@ -136,7 +136,7 @@ describe('progress', () => {
 
   it('is one line on a terminal, and is taken away at the end', () => {
     outputIs('terminal');
-    const now = vi.spyOn(performance, 'now').mockReturnValue(1e6);
+    const now = vi.spyOn(Date, 'now').mockReturnValue(1e6);
     const bar = progress('fit', 4);
     now.mockReturnValue(2e6);
     bar.advance(2);
