@@ -14,8 +14,19 @@ export const MANIFEST_BYTES_MAX: number = 64 * 1024;
 export const SIGNATURES_MAX: number = 8;
 export const SIGNATURE_BLOCK_BYTES_MAX: number = 512;
 export const ROOT_BYTES_MAX: number = 64 * 1024;
+/** Of each role, current and retired ones counted apart. */
 export const ROOT_KEYS_MAX: number = 64;
+/** A step from one root to the next carries the signatures of both. */
+export const ROOT_SIGNATURES_MAX: number = 16;
+/** Roots that a device walks at once; one that is further behind walks twice. */
+export const ROOT_CHAIN_MAX: number = 1_024;
+export const REVOCATION_BYTES_MAX: number = 256 * 1024;
+export const REVOKED_KEYS_MAX: number = 256;
+export const REVOKED_MANIFESTS_MAX: number = 2_048;
+export const REVOCATION_MINIMUMS_MAX: number = 1_024;
 export const KEY_FILE_BYTES_MAX: number = 4096;
+/** A detached signature, or its base64 with line ends. */
+export const SIGNATURE_FILE_BYTES_MAX: number = 128;
 export const PASSPHRASE_BYTES_MIN: number = 8;
 /** Of OpenSSL's own prompt too (PEM_BUFSIZE). */
 export const PASSPHRASE_BYTES_MAX: number = 1024;
@@ -30,6 +41,28 @@ export const PAYLOAD_IN_MEMORY_BYTES_MAX: number = 512 * 1024 * 1024;
 export const GUARD_POLICY_BYTES_MAX: number = 16 * 1024 * 1024;
 export const HASH_CHUNK_BYTES: number = 256 * 1024;
 export const METADATA_JSON_BYTES_MAX: number = 256 * 1024;
+
+// Golden vectors
+export const GOLDEN_BYTES_MAX: number = 16 * 1024 * 1024;
+export const GOLDEN_VECTORS_MAX: number = 8;
+/** What a packer aims at: models with large inputs get fewer vectors, and at least one. */
+export const GOLDEN_PACKED_BYTES: number = 1024 * 1024;
+/** Golden runs at boot: they also give the JIT compiler time. */
+export const GOLDEN_BOOT_RUNS: number = 20;
+/** Every vector runs at boot; those beyond only while boot has taken no longer for them. */
+export const GOLDEN_WARM_MS_MAX: number = 100;
+/** While running, one golden vector is run so often. */
+export const CANARY_PERIOD_MS: number = 60_000;
+
+// Files at rest
+/** `fsverity measure` asks the kernel for a digest that it has already. */
+export const VERITY_MEASURE_DEADLINE_MS: number = 10_000;
+/** `fsverity enable` reads the whole file. */
+export const VERITY_ENABLE_DEADLINE_MS: number = 300_000;
+/** Share of one core that the scrubber takes. */
+export const SCRUB_PERCENT: number = 1;
+/** From the end of one pass of the scrubber to the start of the next. */
+export const SCRUB_PAUSE_MS: number = 3_600_000;
 
 // Tensors and models
 export const TENSOR_RANK_MAX: number = 8;
@@ -97,8 +130,18 @@ export const KEEPALIVE_SECONDS: number = 30;
 export const INBOUND_PACKET_BYTES_MAX: number = 64 * 1024;
 
 // Rollback floor
+/**
+ * How far above its floor a security version may be installed. It leaves room for dates and Unix
+ * seconds, and 2^21 such steps until 2^53 - 1, where no later release could be told from an older.
+ */
+export const SECURITY_VERSION_STEP_MAX: number = 2 ** 32;
+/** How far above the recorded one a revocation list may stand, for the same reason. */
+export const REVOCATION_STEP_MAX: number = 2 ** 16;
 export const FLOORS_MAX: number = 64;
 export const FLOOR_BYTES_MAX: number = 128 * 1024;
+/** One call of a tool of the system; a real TPM takes up to a second. */
+export const TOOL_DEADLINE_MS: number = 10_000;
+export const TOOL_OUTPUT_BYTES_MAX: number = 16 * 1024;
 
 // Session
 /** A device in SAFE tries to heal itself at most this often. */
@@ -130,3 +173,10 @@ export const SCAN_LOOP_DEPTH_MAX: number = 2;
 export const SCAN_METADATA_BYTES_MAX: number = 1024 * 1024;
 /** Of each code; more are counted only. */
 export const SCAN_FINDINGS_LISTED_MAX: number = 16;
+
+// Slots
+export const BOOT_RECORD_BYTES_MAX: number = 4096;
+/** Boots that a release on trial has to prove itself in. */
+export const TRIAL_ATTEMPTS: number = 3;
+/** Names that are looked at in the folder of one slot. */
+export const SLOT_FILES_MAX: number = 256;
