@@ -1,12 +1,8 @@
 /** Every command of `edgeward` and its options; the code of a command is loaded when it is called. */
 import type { Command } from 'commander';
+import { defineSign, PASSPHRASE_FILE } from './signing-commands.ts';
 import { defineInfer, defineVerify } from './trusting-commands.ts';
 import { collected, number, profile, whole } from './values.ts';
-
-const PASSPHRASE_FILE = [
-  '--passphrase-file <FILE>',
-  'file (mode 0600) with the passphrase of encrypted keys; else they are asked for',
-] as const;
 
 /** In the order of the help. */
 const DEFINITIONS: readonly ((program: Command) => void)[] = [
@@ -139,20 +135,6 @@ function definePack(program: Command): void {
     .requiredOption('--out <F.bundle>', 'bundle to write')
     .option('--json', 'print JSON')
     .action(async (options) => (await import('./pack.ts')).pack(options));
-}
-
-function defineSign(program: Command): void {
-  program
-    .command('sign')
-    .description('add signatures to a bundle; manifest and payloads stay as they are')
-    .argument('<F.bundle>', 'bundle that `pack` signed')
-    .option('--add', 'add to the signatures it has (the only thing this does)')
-    .option('--key <FILE.key>', 'private release key; repeat it for each', collected, [])
-    .option(...PASSPHRASE_FILE)
-    .option('--root <root.cbor>', 'verify the earlier signatures and the new keys under it')
-    .requiredOption('--out <F2.bundle>', 'bundle to write')
-    .option('--json', 'print JSON')
-    .action(async (file, options) => (await import('./sign.ts')).sign(file, options));
 }
 
 function defineInspect(program: Command): void {

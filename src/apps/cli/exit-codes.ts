@@ -40,6 +40,8 @@ export const EXIT_CODES: Readonly<Record<string, number>> = {
   cli: 35,
   maker: 36,
   scan: 37,
+  golden: 38,
+  verity: 39,
 };
 
 export function exitCodeOf(fault: Fault): number {

@@ -9,11 +9,13 @@ import { encodeNpy } from '../../core/numeric/npy.ts';
 import type { Tensor } from '../../core/numeric/tensor.ts';
 import { writeFileAtomic } from '../../host/store/files.ts';
 import { calibrateModel } from '../maker/calibration.ts';
+import { framesOf } from '../maker/frames.ts';
+import { makeGolden } from '../maker/golden.ts';
 import { makeKey, openPrivateKey, openPublicKey } from '../maker/keys.ts';
 import { type MakerModel, openMakerModel } from '../maker/maker-model.ts';
-import { packModel } from '../maker/packing.ts';
+import { packModel, type Release } from '../maker/packing.ts';
 import { makeRoot } from '../maker/root-set.ts';
-import { demoDatasets } from './stream.ts';
+import { type DemoDatasets, demoDatasets } from './stream.ts';
 import { stuckModel } from './stuck-model.ts';
 
 export const DEMO_CLASS = 'demo-board';
@@ -52,37 +54,47 @@ export async function openWorkshop(
   const rotor = need(
     await openMakerModel(new Uint8Array(readFileSync(asset('rotor.onnx'))), metadata),
   );
-  const policy = await calibrated(rotor, onRow);
+  const datasets = demoDatasets();
+  const policy = await calibrated(rotor, datasets, onRow);
+  const rows = new Map([['vibration', datasets.calibration]]);
+  const golden = need(await makeGolden(rotor, (ports) => framesOf(rows, ports))).bytes;
   await rotor.engine.close();
   const stuck = need(await openMakerModel(stuckModel(), hasty(metadata)));
   await stuck.engine.close();
 
   const { signer } = need(openPrivateKey(`${keys[1]}.key`));
-  const release = (maker: MakerModel, version: string, guard?: Uint8Array): string => {
+  const release = (
+    maker: MakerModel,
+    version: string,
+    guarded: Pick<Release, 'guard' | 'golden'> = {},
+  ): string => {
     const packed = packModel(maker, {
+      ...guarded,
       name: 'rotor',
       version,
       securityVersion: 1,
       hardwareClass: DEMO_CLASS,
-      guard,
       signers: [signer],
     });
     const path = join(folder, `rotor-${version}.bundle`);
     need(writeFileAtomic(path, [need(packed).bytes]));
     return path;
   };
-  const guard = encodeGuardPolicy(policy);
+  const guarded = { guard: encodeGuardPolicy(policy), golden };
   return {
     rootPath,
-    good: release(rotor, '1.0.0', guard),
+    good: release(rotor, '1.0.0', guarded),
     stuck: release(stuck, '1.1.0'),
-    repaired: release(rotor, '1.1.1', guard),
+    repaired: release(rotor, '1.1.1', guarded),
     promise: policy.promise,
   };
 }
 
-async function calibrated(rotor: MakerModel, onRow: (row: number, rows: number) => void) {
-  const { fit, fitLabels, calibration } = demoDatasets();
+async function calibrated(
+  rotor: MakerModel,
+  { fit, fitLabels, calibration }: DemoDatasets,
+  onRow: (row: number, rows: number) => void,
+) {
   const labels: Tensor = { dtype: 'int32', dims: [fitLabels.length], data: fitLabels };
   const rows = (fit.dims[0] ?? 0) + (calibration.dims[0] ?? 0);
   let row = 0;

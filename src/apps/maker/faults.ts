@@ -8,6 +8,7 @@ export type MakerFaultCode =
   | 'maker.row'
   | 'maker.no-features'
   | 'maker.outputs-changed'
+  | 'maker.not-deterministic'
   | 'scan.findings';
 
 export const MAKER_FAULTS: FaultTable<MakerFaultCode> = {
@@ -22,6 +23,8 @@ export const MAKER_FAULTS: FaultTable<MakerFaultCode> = {
     'Name another output (--scores), or guard the model without features (`pack --contract-only`).',
   'maker.outputs-changed':
     'Keep the model as it is: with the features as an output it computes other values.',
+  'maker.not-deterministic':
+    'The model gives other outputs for the same input: no golden vector can hold it (--no-golden).',
   'scan.findings':
     'Remove what was found from the model, or name it in the metadata if you answer for it (waive).',
 };

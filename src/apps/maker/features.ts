@@ -118,7 +118,8 @@ export async function proveUnchanged(
   return numbers;
 }
 
-function sameBits(a: Tensor, b: Tensor): boolean {
+/** Type, dimensions and every bit of the data. */
+export function sameBits(a: Tensor, b: Tensor): boolean {
   if (a.dtype !== b.dtype || a.dims.join() !== b.dims.join()) return false;
   if (ArrayBuffer.isView(a.data) && ArrayBuffer.isView(b.data)) {
     return equalBytes(bytesOf(a.data), bytesOf(b.data));

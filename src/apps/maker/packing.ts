@@ -10,7 +10,7 @@ import { decodeRoot, type RootSet, sealRoot } from '../../core/trust/root.ts';
 import { type VerifiedBundle, verifyBundle } from '../../core/trust/verify.ts';
 import { systemClock } from '../../host/platform/clock.ts';
 import { newKeySeed } from '../../host/platform/identity.ts';
-import { readGuarding } from '../../host/runtime/loaded-model.ts';
+import { RUN_ROLES, readGuarding } from '../../host/runtime/loaded-model.ts';
 import { trustContext } from '../../host/runtime/trust-state.ts';
 import type { MakerModel } from './maker-model.ts';
 import { admitModel } from './scanning.ts';
@@ -25,6 +25,8 @@ export interface Release {
   readonly hardwareClass: string;
   /** The encoded policy of `calibrateModel`; contract-only without one. */
   readonly guard?: Uint8Array | undefined;
+  /** What `makeGolden` gave; without it a device sees that the model runs, not that it is right. */
+  readonly golden?: Uint8Array | undefined;
   readonly signers: readonly Signer[];
 }
 
@@ -34,7 +36,7 @@ export interface PackedRelease {
 }
 
 /**
- * Faults: `scan.findings`, `metadata.*`, `bundle.*`, `policy.*`, `guard.*`, `field.*`,
+ * Faults: `scan.findings`, `metadata.*`, `bundle.*`, `policy.*`, `guard.*`, `field.*`, `golden.*`,
  * `runtime.policy-mismatch`.
  */
 export function packModel(maker: MakerModel, release: Release): Result<PackedRelease> {
@@ -48,6 +50,9 @@ export function packModel(maker: MakerModel, release: Release): Result<PackedRel
       ...(release.guard === undefined
         ? []
         : [{ path: 'guard.cbor', role: 'guard', bytes: release.guard } as const]),
+      ...(release.golden === undefined
+        ? []
+        : [{ path: 'golden.cbor', role: 'golden', bytes: release.golden } as const]),
     ];
     const bytes = need(
       packBundleBytes({
@@ -86,7 +91,7 @@ function metadataOf(
 /** Under a root made for this one look, with the very keys that signed. */
 function verifyOwn(bytes: Uint8Array, signers: readonly Signer[]): VerifiedBundle {
   const context = trustContext(rootFor(signers), EMPTY_FLOOR, 'production', undefined, systemClock);
-  return need(verifyBundle(bytesSource(bytes), 'boot', context, { keep: ['model', 'guard'] }));
+  return need(verifyBundle(bytesSource(bytes), 'boot', context, { keep: RUN_ROLES }));
 }
 
 function rootFor(signers: readonly Signer[]): RootSet {

@@ -1,5 +1,5 @@
 /** Frames of seeded noise in the declared shapes, where a maker has no recordings at hand. */
-import type { Dim, InputSchema } from '../../core/bundle/io-schema.ts';
+import type { Dim, InputSchema, ValueRange } from '../../core/bundle/io-schema.ts';
 import { dataFromNumbers } from '../../core/numeric/from-numbers.ts';
 import { elementCount, type Tensor } from '../../core/numeric/tensor.ts';
 import { refuseMaker } from './faults.ts';
@@ -9,14 +9,18 @@ const RANDOM_FRAMES = 4;
 const FLOATS: readonly string[] = ['float32', 'float64', 'float16'];
 /** For an open dimension that is not the batch: wide enough for most kernels. */
 const OPEN_SIZE = 32;
+const PLAIN: ValueRange = { min: -1, max: 1 };
+const BITS: ValueRange = { min: 0, max: 1 };
+const MARGIN = 2 ** -8;
 
 /**
- * Four frames: the first all zeros, then values in [-1, 1), or 0 and 1 for whole numbers, which no
+ * Frames of which the first is as near to zero as the declared ranges allow. The others are noise
+ * within those ranges; without one values lie in [-1, 1), or are 0 and 1 for whole numbers, which no
  * lookup refuses. The same on every machine. Refuses with `maker.input` where a model takes texts.
  */
-export function randomFrames(ports: readonly InputSchema[]): Frames {
+export function randomFrames(ports: readonly InputSchema[], count: number = RANDOM_FRAMES): Frames {
   return {
-    count: RANDOM_FRAMES,
+    count,
     frame(index) {
       const random = seeded(index);
       return new Map(ports.map((port) => [port.name, noise(port, index === 0, random)]));
@@ -24,15 +28,44 @@ export function randomFrames(ports: readonly InputSchema[]): Frames {
   };
 }
 
-function noise({ name, dtype, dims }: InputSchema, silent: boolean, random: () => number): Tensor {
+function noise(port: InputSchema, silent: boolean, random: () => number): Tensor {
+  const { name, dtype, dims } = port;
   if (dtype === 'string') {
-    throw refuseMaker('maker.input', `"${name}" takes texts: give recorded inputs (--samples)`);
+    const recorded = 'give recorded inputs (`features --samples`, `pack --golden`)';
+    throw refuseMaker('maker.input', `"${name}" takes texts: ${recorded}`);
   }
   const sizes = dims.map((dim, axis) => sizeOf(dim, axis));
   const count = elementCount(sizes) ?? 0;
-  const value = FLOATS.includes(dtype) ? () => 2 * random() - 1 : () => Math.floor(2 * random());
-  const values = Array.from({ length: count }, () => (silent ? 0 : value()));
+  const rangeAt = rangesOf(port, sizes);
+  const value = FLOATS.includes(dtype) ? numberIn : wholeIn;
+  const values = Array.from({ length: count }, (_, at) => {
+    const range = rangeAt(at);
+    if (silent) return Math.min(Math.max(0, value(range, 0)), value(range, 1 - 2 ** -32));
+    return value(range ?? (FLOATS.includes(dtype) ? PLAIN : BITS), random());
+  });
   return { dtype, dims: sizes, data: dataFromNumbers(dtype, values) };
+}
+
+/** The declared range of each element: of its channel, or of the tensor. */
+function rangesOf(
+  { layout, range, channelRanges }: InputSchema,
+  sizes: readonly number[],
+): (at: number) => ValueRange | undefined {
+  const axis = layout?.indexOf('C') ?? -1;
+  if (channelRanges === undefined || axis < 0) return () => range;
+  const inner = sizes.slice(axis + 1).reduce((product, size) => product * size, 1);
+  return (at) => channelRanges[Math.floor(at / inner) % channelRanges.length];
+}
+
+/** A little inside, where rounding to the element type cannot lead out of the range. */
+function numberIn({ min, max }: ValueRange = PLAIN, share: number): number {
+  const at = MARGIN + (1 - 2 * MARGIN) * share;
+  return min * (1 - at) + max * at;
+}
+
+function wholeIn({ min, max }: ValueRange = BITS, share: number): number {
+  const first = Math.ceil(min);
+  return first + Math.floor((Math.floor(max) - first + 1) * share);
 }
 
 function sizeOf(dim: Dim, axis: number): number {

@@ -237,12 +237,12 @@ function readFiles(fields: Fields): readonly BundleFile[] {
     return read;
   });
   const paths = new Set(files.map((file) => file.path));
-  const models = files.filter((file) => file.role === 'model').length;
-  const guards = files.filter((file) => file.role === 'guard').length;
-  if (paths.size !== files.length || paths.has('manifest.suit') || models !== 1 || guards > 1) {
+  const count = (role: FileRole): number => files.filter((file) => file.role === role).length;
+  const roles = count('model') === 1 && count('guard') <= 1 && count('golden') <= 1;
+  if (paths.size !== files.length || paths.has('manifest.suit') || !roles) {
     throw refuseBundle(
       'metadata.invalid',
-      'files need unique names, exactly one model and at most one guard policy',
+      'files need unique names, exactly one model, at most one guard policy and one golden file',
     );
   }
   return files;

@@ -21,7 +21,7 @@ import {
   recordedSafeOutput,
   verifyInstalled,
 } from './installation.ts';
-import { type BoardLimits, type LoadedModel, openModel } from './loaded-model.ts';
+import { type BoardLimits, type LoadedModel, openModel, RUN_ROLES } from './loaded-model.ts';
 import { trustContext } from './trust-state.ts';
 
 export interface BootInput {
@@ -102,7 +102,7 @@ async function installGiven(input: BootInput, context: TrustContext): Promise<Fa
 async function tryOut(path: string, input: BootInput, context: TrustContext): Promise<void> {
   const source = need(openBundleFile(path));
   const verified = verifyBundle(source, 'install', context, {
-    keep: ['model', 'guard'],
+    keep: RUN_ROLES,
     // New here, and rare: both implementations judge it.
     signatureCheck: verifyTwice,
   });

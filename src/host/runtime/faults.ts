@@ -5,6 +5,8 @@ export type RuntimeFaultCode =
   | 'runtime.policy-mismatch'
   | 'runtime.ports'
   | 'runtime.self-test'
+  | 'runtime.soak'
+  | 'runtime.scrub'
   | 'runtime.busy'
   | 'runtime.not-installed';
 
@@ -14,6 +16,10 @@ export const RUNTIME_FAULTS: FaultTable<RuntimeFaultCode> = {
   'runtime.ports': 'The model has other inputs or outputs than its metadata: pack it again.',
   'runtime.self-test':
     'The model does not run as it should on this board: check budgets and board.',
+  'runtime.soak':
+    'The worker did not stay in health while it was tried: check memory and deadlines.',
+  'runtime.scrub':
+    'A file at rest is damaged: what runs was verified, install the release again before a restart.',
   'runtime.busy': 'Frames arrive faster than the model runs: send fewer, or wait for the answers.',
   'runtime.not-installed': 'No bundle is installed: start once with a bundle to install.',
 };

@@ -12,6 +12,7 @@ import { type FloorRecord, floorOf, raiseFloor } from '../../core/trust/floor.ts
 import { type VerifiedBundle, verifyBundle } from '../../core/trust/verify.ts';
 import { copyBundleFile, openBundleFile } from '../store/bundle-file.ts';
 import { refuseRuntime } from './faults.ts';
+import { RUN_ROLES } from './loaded-model.ts';
 
 /** The one installed bundle in a state folder. */
 export function installedBundlePath(folder: string): string {
@@ -57,7 +58,7 @@ export function verifyInstalled(folder: string, context: TrustContext): Result<V
     }
     const source = need(opened);
     try {
-      const bundle = need(verifyBundle(source, 'boot', context, { keep: ['model', 'guard'] }));
+      const bundle = need(verifyBundle(source, 'boot', context, { keep: RUN_ROLES }));
       const { meta, manifestSha256 } = bundle;
       const floor = floorOf(context.floors, meta.hardwareClass, meta.name);
       // A release that was never confirmed here is an install, also where it was put by hand.

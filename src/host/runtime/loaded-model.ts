@@ -1,9 +1,16 @@
 /** From a verified bundle to a model that is ready to judge frames: policy, session, self-test. */
 import { equalBytes } from '../../core/base/bytes.ts';
-import { attempt, attemptAsync, need, type Result } from '../../core/base/fault.ts';
-import { RESPAWN_WINDOW_MS, RESPAWNS_MAX } from '../../core/base/limits.ts';
+import { assert, attempt, attemptAsync, need, type Result } from '../../core/base/fault.ts';
+import {
+  GOLDEN_BOOT_RUNS,
+  GOLDEN_WARM_MS_MAX,
+  RESPAWN_WINDOW_MS,
+  RESPAWNS_MAX,
+} from '../../core/base/limits.ts';
 import type { Clock } from '../../core/base/time.ts';
+import type { Golden } from '../../core/bundle/golden-codec.ts';
 import type { Dim, InputSchema, IoSchema } from '../../core/bundle/io-schema.ts';
+import type { FileRole } from '../../core/bundle/metadata.ts';
 import { createGuard, type Guard } from '../../core/guard/guard.ts';
 import { checkOutput } from '../../core/guard/output-contract.ts';
 import type { GuardPolicy } from '../../core/guard/policy.ts';
@@ -16,6 +23,10 @@ import { elementCount, type NamedTensors, type Tensor } from '../../core/numeric
 import { modelOf, payloadOf, type VerifiedBundle } from '../../core/trust/verify.ts';
 import { type Engine, type EngineOptions, openEngine } from '../inference/engine.ts';
 import { refuseRuntime } from './faults.ts';
+import { readGolden, soak } from './golden-run.ts';
+
+/** What a bundle must have been verified with to be opened here. */
+export const RUN_ROLES: readonly FileRole[] = ['model', 'guard', 'golden'];
 
 /** What the board allows; a bundle's own budgets are inside it, deadlines instead of it. */
 export interface BoardLimits {
@@ -29,6 +40,8 @@ export interface Guarding {
   readonly settings: GuardSettings;
   readonly policy: GuardPolicy | undefined;
   readonly safeOutput: NamedTensors | undefined;
+  /** Inputs with the outputs that the model must give for them, where the bundle has them. */
+  readonly golden: Golden | undefined;
 }
 
 export interface LoadedModel extends Guarding {
@@ -36,13 +49,17 @@ export interface LoadedModel extends Guarding {
   readonly engine: Engine;
   readonly guard: Guard;
   readonly engineOptions: EngineOptions;
-  /** One run on a neutral frame. Fault: `runtime.self-test`, `inference.*`. */
+  /**
+   * Every golden vector once, or one run on a neutral frame where there is none. Faults:
+   * `golden.differs`, `runtime.soak`, `runtime.self-test`, `inference.*`.
+   */
   selfTest(): Promise<Result<true>>;
 }
 
 /**
  * Parses what a bundle says about guarding; the packer asks this too, so that no bundle ships that a
- * device would refuse. Faults: `policy.*`, `field.*`, `guard.*`, `runtime.policy-mismatch`.
+ * device would refuse. Faults: `policy.*`, `field.*`, `guard.*`, `golden.*`,
+ * `runtime.policy-mismatch`.
  */
 export function readGuarding(bundle: VerifiedBundle): Result<Guarding> {
   return attempt(() => {
@@ -62,7 +79,11 @@ export function readGuarding(bundle: VerifiedBundle): Result<Guarding> {
     const safeOutput =
       meta.safeOutput &&
       need(safeOutputTensors(need(parseSafeOutput(meta.safeOutput)), meta.io, tolerance));
-    return { settings, policy, safeOutput };
+    const vectors = payloadOf(bundle, 'golden');
+    const kept = vectors !== undefined || meta.files.every(({ role }) => role !== 'golden');
+    assert(kept, 'the bundle was verified without keeping the golden vectors');
+    const golden = vectors && need(readGolden(vectors, modelOf(bundle).sha256, meta.io));
+    return { settings, policy, safeOutput, golden };
   });
 }
 
@@ -85,11 +106,15 @@ export function openModel(
     };
     const engine = need(await openEngine(modelOf(bundle), engineOptions));
     const guard = createGuard({ schema: io, kernels: referenceKernels, ...guarding });
-    const selfTest = (): Promise<Result<true>> => runSelfTest(engine, io, engineOptions);
+    const { golden } = guarding;
+    const selfTest = (runs: number = 1): Promise<Result<true>> =>
+      golden === undefined
+        ? runSelfTest(engine, io, engineOptions)
+        : runGoldenTest(engine, golden, engineOptions, runs);
     const ready = await attemptAsync(async () => {
       checkPorts('input', io.inputs, engine.inputs);
       checkPorts('output', io.outputs, engine.outputs);
-      need(await selfTest());
+      need(await selfTest(GOLDEN_BOOT_RUNS));
     });
     if (!ready.ok) await engine.close();
     need(ready);
@@ -133,6 +158,19 @@ function checkPorts(
 
 function sameSize(real: number | string | undefined, stated: number): boolean {
   return typeof real !== 'number' || real === stated;
+}
+
+/** What the model must give, given; further runs at boot let the JIT compiler finish its work. */
+async function runGoldenTest(
+  engine: Engine,
+  golden: Golden,
+  { clock, sessionDeadlineMs }: EngineOptions,
+  runs: number,
+): Promise<Result<true>> {
+  const soaked = await soak(engine, golden, {
+    ...{ runs, clock, budgetMs: GOLDEN_WARM_MS_MAX, firstDeadlineMs: sessionDeadlineMs },
+  });
+  return soaked.ok ? { ok: true, value: true } : soaked;
 }
 
 /** A frame of nothing in particular: it shows that the session runs, not that the model is right. */

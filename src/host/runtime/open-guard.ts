@@ -10,7 +10,7 @@ import { loadBoardProfile, thisBoard } from '../platform/board.ts';
 import { systemClock } from '../platform/clock.ts';
 import { openBundleFile } from '../store/bundle-file.ts';
 import { type FrameJudgement, GuardedSession } from './guarded-session.ts';
-import { openModel } from './loaded-model.ts';
+import { openModel, RUN_ROLES } from './loaded-model.ts';
 import { checkGuardOptions, type GuardOptions } from './options.ts';
 import { readRoot, trustContext } from './trust-state.ts';
 
@@ -39,7 +39,7 @@ export function openGuardResult(options: GuardOptions): Promise<Result<OpenGuard
       ...(securityVersionMin === undefined ? {} : { securityVersionMin }),
     };
     const source = need(openBundleFile(options.bundle));
-    const verified = verifyBundle(source, 'boot', context, { keep: ['model', 'guard'] });
+    const verified = verifyBundle(source, 'boot', context, { keep: RUN_ROLES });
     source.close();
     const board = need(await loadBoardProfile(options.board ?? thisBoard()));
     const model = need(await openModel(need(verified), board, systemClock));

@@ -51,6 +51,7 @@ export function scripted(
     settings: { ...DEFAULT_GUARD_SETTINGS, ...settings },
     policy: undefined,
     safeOutput: safe === 'none' ? undefined : new Map([['y', tensor(1, 2)]]),
+    golden: undefined,
   };
   const stats = {
     deadlineKills: 0,
