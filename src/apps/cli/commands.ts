@@ -8,6 +8,7 @@ import { collected, number, profile, whole } from './values.ts';
 const DEFINITIONS: readonly ((program: Command) => void)[] = [
   defineKeygen,
   defineRoot,
+  defineRevoke,
   defineCalibrate,
   defineFeatures,
   defineScan,
@@ -48,8 +49,18 @@ function defineRoot(program: Command): void {
     .requiredOption('--root-key <FILE.key...>', 'private keys of the root role; all of them sign')
     .option(...PASSPHRASE_FILE)
     .requiredOption('--release-key <FILE.pub...>', 'public keys that may release bundles')
+    .option('--revocation-key <FILE.pub...>', 'public keys that may sign revocation lists')
+    .option('--operator-key <FILE.pub...>', 'public keys that may command a fleet')
+    .option('--runtime-key <FILE.pub...>', "public keys that may release Edgeward's own files")
+    .option('--enrolment-key <FILE.pub...>', 'public keys that may enrol devices')
     .option('--threshold <N>', 'root signatures a root needs', whole(1), 1)
     .option('--release-threshold <N>', 'release signatures a bundle needs', whole(1), 1)
+    .option(
+      '--role-threshold <ROLE=N>',
+      'signatures that another role needs (default: 1); repeat it for each',
+      collected,
+      [],
+    )
     .option('--models <PREFIX...>', 'model names that may be released, by prefix (default: any)')
     .option('--classes <CLASS...>', 'hardware classes that may be released for (default: any)')
     .option('--expires <DATE>', 'no new installs after it, for example 2029-12-31')
@@ -59,11 +70,67 @@ function defineRoot(program: Command): void {
     .action(async (options) => (await import('./root.ts')).rootInit(options));
 
   root
+    .command('rotate')
+    .description('make the next root; what is not named stays. Others may have to sign it too')
+    .argument('<FILE>', 'root to follow')
+    .option('--add <ROLE=FILE.pub>', 'give a role one key more; repeat it', collected, [])
+    .option(
+      '--retire <KEY>',
+      'thumbprint or FILE.pub: installs nothing more, what is confirmed goes on; repeat it',
+      collected,
+      [],
+    )
+    .option(
+      '--remove <KEY>',
+      'thumbprint or FILE.pub: what only it signed stops; for root keys; repeat it',
+      collected,
+      [],
+    )
+    .option('--role-threshold <ROLE=N>', 'signatures that a role needs; repeat it', collected, [])
+    .option('--models <PREFIX...>', 'model names that may be released, or `any`')
+    .option('--classes <CLASS...>', 'hardware classes that may be released for, or `any`')
+    .option('--expires <DATE>', 'no new installs after it, or `never`')
+    .option('--root-key <FILE.key>', 'private root key, old or new; repeat it', collected, [])
+    .option(...PASSPHRASE_FILE)
+    .requiredOption('--out <FILE>', 'root file to write')
+    .option('--json', 'print JSON')
+    .action(async (file, options) => (await import('./root.ts')).rootRotate(file, options));
+
+  root
     .command('show')
-    .description('show a root file after checking its signatures')
+    .description('show a root file after checking its signatures, and which ones are missing')
     .argument('<FILE>', 'root file')
     .option('--json', 'print JSON')
-    .action(async (file, options) => (await import('./root.ts')).rootShow(file, options));
+    .action(async (file, options) => (await import('./root-show.ts')).rootShow(file, options));
+}
+
+function defineRevoke(program: Command): void {
+  const command = program
+    .command('revoke')
+    .description('make the next revocation list: what it names runs on no device any more')
+    .option('--root <root.cbor>', 'trusted keys')
+    .option('--from <LIST.cbor>', 'list before it (default: this is the first)')
+    .option('--key <KEY>', 'release key, by thumbprint or FILE.pub; repeat it', collected, [])
+    .option('--manifest <RELEASE>', 'manifest digest or F.bundle; repeat it', collected, [])
+    .option(
+      '--min-security-version <MODEL@CLASS=S>',
+      'revoke what is below; repeat it',
+      collected,
+      [],
+    )
+    .option('--revocation-key <FILE.key>', 'private key to sign with; repeat it', collected, [])
+    .option(...PASSPHRASE_FILE)
+    .option('--out <FILE>', 'list to write')
+    .option('--json', 'print JSON')
+    .action(async (options) => (await import('./revoke.ts')).revoke(options));
+
+  command
+    .command('show')
+    .description('show a revocation list after checking its signatures')
+    .argument('<LIST.cbor>', 'revocation list')
+    .requiredOption('--root <root.cbor>', 'trusted keys')
+    .option('--json', 'print JSON')
+    .action(async (file, options) => (await import('./revoke.ts')).revokeShow(file, options));
 }
 
 function defineCalibrate(program: Command): void {

@@ -1,35 +1,42 @@
-/** `edgeward sign --add`: one more signature on a bundle that `edgeward pack` made. */
+/** `edgeward sign`: one more signature on a bundle that `edgeward pack` made. */
 import { toHex } from '../../core/base/bytes.ts';
 import { need } from '../../core/base/fault.ts';
+import type { PublicKeyFile } from '../../core/crypto/pem.ts';
+import type { RootSet } from '../../core/trust/root.ts';
 import { readRoot } from '../../host/runtime/trust-state.ts';
-import { signBundle } from '../maker/signing.ts';
+import { requestBundleSignature, signBundle } from '../maker/signing.ts';
 import { refuseCli } from './faults.ts';
 import { writeOutput } from './output-file.ts';
-import { openKeys, type PassphraseOptions } from './passphrase.ts';
+import { inputsOf, type SigningOptions, signingWay, writeRequest } from './signing-way.ts';
 import { note, printable, say, sayJson, styled } from './terminal.ts';
 
-export interface SignOptions extends PassphraseOptions {
+export interface SignOptions extends SigningOptions {
   readonly add?: boolean;
-  readonly key: readonly string[];
   readonly root?: string;
-  readonly out: string;
-  readonly json?: boolean;
 }
 
 /** Refuses with `cli.option`, `store.*`, `key.*`, `root.*` and what `signBundle` gives. */
 export async function sign(file: string, options: SignOptions): Promise<void> {
-  if (options.add !== true) {
-    throw refuseCli('cli.option', 'the first signatures are made by `edgeward pack`: say --add');
+  if ((options.add === true) === (options.request === true)) {
+    throw refuseCli(
+      'cli.option',
+      'say --add or --request; the first signatures are made by `edgeward pack`',
+    );
   }
-  if (options.key.length === 0) throw refuseCli('cli.option', 'give the --key to sign with');
   const root = options.root === undefined ? undefined : need(readRoot(options.root));
-  const keys = await openKeys(options.key, options);
-  const { bytes, meta, manifestSha256, signers } = need(signBundle(file, keys, root));
-  writeOutput(options.out, bytes, [file, options.root, ...options.key]);
+  const way = await signingWay(options);
+  if (way.kind === 'request') {
+    request(file, options, way.key, root);
+    return;
+  }
+  const signers = way.keys.map(({ signer }) => signer);
+  const signed = need(signBundle(file, signers, root));
+  const { bytes, meta, manifestSha256 } = signed;
+  writeOutput(options.out, bytes, [file, options.root, ...inputsOf(options)]);
   const threshold = root?.roles.release.threshold;
   const claim = {
     ...{ out: options.out, sizeBytes: bytes.length, name: meta.name, version: meta.version },
-    ...{ manifestSha256: toHex(manifestSha256), signers: signers.map(toHex) },
+    ...{ manifestSha256: toHex(manifestSha256), signers: signed.signers.map(toHex) },
     ...(threshold === undefined ? { verified: false } : { verified: true, threshold }),
   };
   if (options.json === true) sayJson(claim);
@@ -40,8 +47,36 @@ export async function sign(file: string, options: SignOptions): Promise<void> {
     );
     say(`  manifest ${claim.manifestSha256}, unchanged`);
     for (const signer of claim.signers) say(`  signed by ${signer}`);
-    if (threshold !== undefined) say(`  ${signers.length} signatures, the root needs ${threshold}`);
+    if (threshold !== undefined) {
+      say(`  ${claim.signers.length} signatures, the root needs ${threshold}`);
+    }
   }
+  warnOf(root, way.keys);
+}
+
+function request(
+  file: string,
+  options: SignOptions,
+  key: PublicKeyFile,
+  root: RootSet | undefined,
+): void {
+  const { bytes, meta, manifestSha256, signers } = need(
+    requestBundleSignature(file, key.publicKey, root),
+  );
+  const { name, version } = meta;
+  const manifest = toHex(manifestSha256);
+  writeRequest(options, key, bytes, [file, options.root, ...inputsOf(options)], {
+    what: `${printable(name)} ${version}, manifest ${manifest}, ${signers.length} signed it so far`,
+    ...{ name, version, manifestSha256: manifest, signers: signers.map(toHex) },
+    verified: root !== undefined,
+  });
+  warnOf(root, [key]);
+}
+
+function warnOf(
+  root: RootSet | undefined,
+  keys: readonly { readonly development: boolean }[],
+): void {
   if (root === undefined) {
     const why = 'the earlier signatures were NOT verified: name the trusted keys with --root';
     note(styled('yellow', why, 'stderr'));

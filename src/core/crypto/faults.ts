@@ -6,6 +6,7 @@ export type CryptoFaultCode =
   | 'crypto.bad-signature'
   | 'crypto.weak-point'
   | 'crypto.disagreement'
+  | 'crypto.signature-file'
   | 'key.malformed'
   | 'key.algorithm'
   | 'key.encrypted'
@@ -21,6 +22,8 @@ export const CRYPTO_FAULTS: FaultTable<CryptoFaultCode> = {
     'The key or signature uses a small-order point that no honest signer produces: refuse the sender.',
   'crypto.disagreement':
     'Two implementations judge this signature differently: treat it as an attack and report the file.',
+  'crypto.signature-file':
+    'Give the signature as the 64 bytes that an Ed25519 signer makes, or their base64.',
   'key.malformed': 'Make the key again with `edgeward keygen`, or give the right file.',
   'key.algorithm': 'Edgeward signs with Ed25519 only: make a key with `edgeward keygen`.',
   'key.encrypted': 'Give the file with its passphrase (--passphrase-file), or run at a terminal.',

@@ -11,8 +11,11 @@ import type { ModelMetadata } from '../bundle/metadata.ts';
 import { bytesSource } from '../bundle/source.ts';
 import { MANIFEST_PATH, paddingBytes, ustarHeader } from '../bundle/ustar.ts';
 import { claimedKid } from '../cose/sign1.ts';
+import { bytesToSign } from '../crypto/detached-signature.ts';
 import type { Signer } from '../crypto/ed25519.ts';
-import { openEnvelope, withSignatures } from '../suit/envelope.ts';
+import { verifyTwice } from '../crypto/second-opinion.ts';
+import { thumbprintOf } from '../crypto/thumbprint.ts';
+import { openEnvelope, type SuitEnvelope, withSignatures } from '../suit/envelope.ts';
 import { refuseSuit } from '../suit/faults.ts';
 import { parseManifest } from '../suit/manifest.ts';
 import { refuseTrust } from './faults.ts';
@@ -25,6 +28,11 @@ export interface SignedAgain {
   readonly manifestSha256: Uint8Array;
   /** Thumbprints of all signers, those that were there first; claims where no root was given. */
   readonly signers: readonly Uint8Array[];
+}
+
+export interface SigningRequest extends Omit<SignedAgain, 'bytes'> {
+  /** Exactly what the key must sign: the Sig_structure of RFC 9052 section 4.4. */
+  readonly bytes: Uint8Array;
 }
 
 /**
@@ -40,14 +48,8 @@ export function addSignatures(
   root: RootSet | undefined,
 ): Result<SignedAgain> {
   return attempt(() => {
-    const source = bytesSource(bundle);
-    const entry = need(readManifestEntry(source));
-    const envelope = need(openEnvelope(entry.bytes));
-    if (root !== undefined) verifySigners(envelope, root);
-    const meta = verifyMetadata(envelope, need(parseManifest(envelope.manifest)));
-    need(walkPayloads(source, entry.endOffset, meta.files, { keep: () => false }));
-    const earlier = envelope.signatures.map((block) => need(claimedKid(block)));
-    checkNew(earlier, signers, root);
+    const kids = signers.map(({ thumbprint }) => thumbprint);
+    const { envelope, endOffset, meta, earlier } = openToSign(bundle, kids, root);
     const signed = withSignatures(envelope, signers);
     if (signed.length > MANIFEST_BYTES_MAX) {
       throw refuseBundle('bundle.too-large', `the manifest would have ${signed.length} bytes`);
@@ -58,25 +60,65 @@ export function addSignatures(
         ustarHeader(MANIFEST_PATH, signed.length),
         signed,
         new Uint8Array(paddingBytes(signed.length)),
-        bundle.subarray(entry.endOffset),
+        bundle.subarray(endOffset),
       ),
       meta,
       manifestSha256,
-      signers: [...earlier, ...signers.map(({ thumbprint }) => thumbprint)],
+      signers: [...earlier, ...kids],
     };
   });
 }
 
+/**
+ * What a key that is elsewhere has to sign for `addSignatures` to take its signature; checks what
+ * that checks. `signers` are those that are there. Faults: as there.
+ */
+export function requestSignature(
+  bundle: Uint8Array,
+  publicKey: Uint8Array,
+  root: RootSet | undefined,
+): Result<SigningRequest> {
+  return attempt(() => {
+    const { envelope, meta, earlier } = openToSign(bundle, [thumbprintOf(publicKey)], root);
+    const bytes = need(
+      bytesToSign(publicKey, (signer) => attempt(() => withSignatures(envelope, [signer]))),
+    );
+    return { bytes, meta, manifestSha256: envelope.manifestSha256, signers: earlier };
+  });
+}
+
+/** Everything that is checked before a signature is made. */
+function openToSign(
+  bundle: Uint8Array,
+  kids: readonly Uint8Array[],
+  root: RootSet | undefined,
+): {
+  readonly envelope: SuitEnvelope;
+  readonly endOffset: number;
+  readonly meta: ModelMetadata;
+  readonly earlier: readonly Uint8Array[];
+} {
+  const source = bytesSource(bundle);
+  const { bytes, endOffset } = need(readManifestEntry(source));
+  const envelope = need(openEnvelope(bytes));
+  if (root !== undefined) verifySigners(envelope, root, verifyTwice);
+  const meta = verifyMetadata(envelope, need(parseManifest(envelope.manifest)));
+  need(walkPayloads(source, endOffset, meta.files, { keep: () => false }));
+  const earlier = envelope.signatures.map((block) => need(claimedKid(block)));
+  checkNew(earlier, kids, root);
+  return { envelope, endOffset, meta, earlier };
+}
+
 function checkNew(
   earlier: readonly Uint8Array[],
-  signers: readonly Signer[],
+  kids: readonly Uint8Array[],
   root: RootSet | undefined,
 ): void {
   const seen = new Set(earlier.map(toHex));
   if (seen.size < earlier.length) {
     throw refuseTrust('trust.duplicate-signature', 'one key has signed this bundle twice');
   }
-  for (const { thumbprint } of signers) {
+  for (const thumbprint of kids) {
     const kid = toHex(thumbprint);
     if (seen.has(kid)) {
       throw refuseTrust('trust.duplicate-signature', `${kid} has signed this bundle already`);
@@ -86,7 +128,7 @@ function checkNew(
       throw refuseTrust('trust.unauthorised', `${kid} is no release key of this root`);
     }
   }
-  const count = earlier.length + signers.length;
+  const count = earlier.length + kids.length;
   if (count > SIGNATURES_MAX) {
     throw refuseSuit('suit.signatures', `there would be ${count} signatures`);
   }

@@ -4,7 +4,8 @@ import { equalBytes } from '../../../src/core/base/bytes.ts';
 import { MANIFEST_BYTES_MAX, SIGNATURES_MAX } from '../../../src/core/base/limits.ts';
 import { readManifestEntry } from '../../../src/core/bundle/layout.ts';
 import { bytesSource } from '../../../src/core/bundle/source.ts';
-import { addSignatures } from '../../../src/core/trust/add-signatures.ts';
+import { signerOf } from '../../../src/core/crypto/detached-signature.ts';
+import { addSignatures, requestSignature } from '../../../src/core/trust/add-signatures.ts';
 import { verifyBundle } from '../../../src/core/trust/verify.ts';
 import { accepted, codeOf, faultIn } from '../base/outcome.ts';
 import {
@@ -114,6 +115,42 @@ describe('addSignatures', () => {
     expect(codeOf(addSignatures(almostFull, [SECOND], undefined))).toBe('accepted');
     const signers = Array.from({ length: SIGNATURES_MAX - 1 }, (_, i) => keyOf(40 + i));
     expect(faultIn(addSignatures(almostFull, signers, undefined)).code).toBe('bundle.too-large');
+  });
+});
+
+describe('requestSignature', () => {
+  it('asks for what makes, signed elsewhere, the very bundle of a key at hand', () => {
+    const asked = accepted(requestSignature(BUNDLE, SECOND.publicKey, PAIR));
+    expect(asked.signers).toEqual([RELEASE.thumbprint]);
+    // RFC 9052 4.4: ["Signature1", protected header, no external data, SUIT_Digest].
+    expect(asked.bytes[0]).toBe(0x84);
+    expect(Buffer.from(asked.bytes).includes('Signature1')).toBe(true);
+    expect(Buffer.from(asked.bytes).includes(Buffer.from(SECOND.thumbprint))).toBe(true);
+    const signer = signerOf(SECOND.publicKey, SECOND.sign(asked.bytes));
+    const byHand = accepted(addSignatures(BUNDLE, [SECOND], PAIR));
+    const detached = accepted(addSignatures(BUNDLE, [signer], PAIR));
+    expect(equalBytes(detached.bytes, byHand.bytes)).toBe(true);
+    expect(detached.manifestSha256).toEqual(asked.manifestSha256);
+  });
+
+  it('takes no signature that was asked for by another key or of another bundle', () => {
+    const other = packed({ metadata: { ...METADATA, version: '9.9.9' } });
+    for (const [bundle, key] of [
+      [BUNDLE, THIRD],
+      [other, SECOND],
+    ] as const) {
+      const { bytes } = accepted(requestSignature(bundle, key.publicKey, undefined));
+      const signer = signerOf(SECOND.publicKey, SECOND.sign(bytes));
+      expect(codeOf(addSignatures(BUNDLE, [signer], undefined))).toBe('crypto.bad-signature');
+    }
+  });
+
+  it('asks nobody who may not sign, and for nothing that is not whole', () => {
+    const ask = (bundle: Uint8Array, key: Uint8Array) => requestSignature(bundle, key, PAIR);
+    expect(codeOf(ask(BUNDLE, THIRD.publicKey))).toBe('trust.unauthorised');
+    expect(codeOf(ask(BUNDLE, RELEASE.publicKey))).toBe('trust.duplicate-signature');
+    const cut = BUNDLE.subarray(0, BUNDLE.length - 512);
+    expect(codeOf(ask(cut, SECOND.publicKey))).toBe('bundle.truncated');
   });
 });
 

@@ -1,0 +1,64 @@
+/**
+ * Signing where the secret is elsewhere: in a PKCS#11 token, a key management service, or on a
+ * machine with nothing but OpenSSL. The exact bytes to sign go out; the signature that comes back is
+ * verified before it is written anywhere.
+ */
+import { fromUtf8 } from '../base/bytes.ts';
+import { assert, attempt, need, ok, type Result } from '../base/fault.ts';
+import { SIGNATURE_FILE_BYTES_MAX } from '../base/limits.ts';
+import { ED25519_SIGNATURE_BYTES, type Signer } from './ed25519.ts';
+import { refuseCrypto } from './faults.ts';
+import { verifyTwice } from './second-opinion.ts';
+import { thumbprintOf } from './thumbprint.ts';
+
+/**
+ * What a key has to sign for `sign` to succeed with it; nothing is signed. Faults: what `sign` gives
+ * before it comes to sign.
+ */
+export function bytesToSign(
+  publicKey: Uint8Array,
+  sign: (signer: Signer) => Result<unknown>,
+): Result<Uint8Array> {
+  const asked: Uint8Array[] = [];
+  const stopped = sign({
+    publicKey,
+    thumbprint: thumbprintOf(publicKey),
+    sign(message) {
+      asked.push(message);
+      throw refuseCrypto('crypto.bad-signature', 'there is no signature yet');
+    },
+  });
+  const [first] = asked;
+  if (first !== undefined) return ok(first);
+  assert(!stopped.ok, 'what needs no signature must not be asked for one');
+  return stopped;
+}
+
+/**
+ * A signer that gives the one signature that was made elsewhere. Its `sign` refuses with
+ * `crypto.bad-signature`, `crypto.weak-point`, `crypto.disagreement` where that is not a signature
+ * of these very bytes by this key.
+ */
+export function signerOf(publicKey: Uint8Array, signature: Uint8Array): Signer {
+  return {
+    publicKey,
+    thumbprint: thumbprintOf(publicKey),
+    sign(message) {
+      need(verifyTwice(signature, message, publicKey));
+      return signature;
+    },
+  };
+}
+
+/** A signature file: 64 bytes as OpenSSL and tokens write them, or their base64. */
+export function readSignature(bytes: Uint8Array): Result<Uint8Array> {
+  return attempt(() => {
+    if (bytes.length === ED25519_SIGNATURE_BYTES) return bytes;
+    const text = bytes.length > SIGNATURE_FILE_BYTES_MAX ? undefined : fromUtf8(bytes)?.trim();
+    // 64 bytes are 86 characters of base64 and two of padding.
+    if (text === undefined || !/^[A-Za-z0-9+/]{86}==$/.test(text)) {
+      throw refuseCrypto('crypto.signature-file', `${bytes.length} bytes, not 64 or their base64`);
+    }
+    return new Uint8Array(Buffer.from(text, 'base64'));
+  });
+}
