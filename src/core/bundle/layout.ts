@@ -10,6 +10,7 @@ import {
   PAYLOAD_IN_MEMORY_BYTES_MAX,
 } from '../base/limits.ts';
 import { nodeDigest } from '../crypto/digest.ts';
+import { createVerityHasher } from '../crypto/fs-verity.ts';
 import { META_URI } from '../suit/envelope.ts';
 import type { SuitComponent, SuitManifest } from '../suit/manifest.ts';
 import { refuseBundle } from './faults.ts';
@@ -65,16 +66,30 @@ export function checkSameFiles(meta: ModelMetadata, manifest: SuitManifest): Res
   });
 }
 
+/**
+ * How payload bytes are held against what was signed; headers, padding and end always are.
+ * - `full`: every byte of every file, against its SHA-256.
+ * - `lazy`: the bytes of the kept files, against their fs-verity digest; others are not read.
+ * - `measured`: the kernel verifies each page as it is read (fs-verity), so the digest that it
+ *   measured on the descriptor `source` reads from is compared, and nothing is hashed here.
+ */
+export type PayloadCheck =
+  | 'full'
+  | 'lazy'
+  | { readonly measured: (path: string) => Uint8Array | undefined };
+
 export interface WalkOptions {
   /** The files whose bytes are kept: the very bytes that were hashed. */
   readonly keep: (file: BundleFile) => boolean;
+  /** `full` unless stated. */
+  readonly check?: PayloadCheck;
   /** Told of every piece that was hashed, for a progress bar. */
   readonly onBytes?: (count: number) => void;
 }
 
 /**
- * Hashes every payload against its digest and gives the kept ones by path. Memory: one buffer of
- * 256 KiB and what is kept. Faults: `bundle.*`.
+ * Checks every payload and gives the kept ones by path: the very bytes that were checked. Memory: one
+ * buffer of 256 KiB and what is kept. Faults: `bundle.*`.
  */
 export function walkPayloads(
   source: ByteSource,
@@ -83,6 +98,7 @@ export function walkPayloads(
   options: WalkOptions,
 ): Result<ReadonlyMap<string, Uint8Array>> {
   return attempt(() => {
+    const { check = 'full', onBytes } = options;
     const kept = new Map<string, Uint8Array>();
     const buffer = new Uint8Array(HASH_CHUNK_BYTES);
     let offset = startOffset;
@@ -97,7 +113,9 @@ export function walkPayloads(
       const keep = options.keep(file);
       if (keep) keptBytes += file.sizeBytes;
       const whole = keep ? allocate(file, keptBytes) : undefined;
-      hashFile(source, offset, file, whole ?? buffer, whole !== undefined, options.onBytes);
+      if (keep || check === 'full') {
+        checkFile({ source, offset, file, check, into: whole ?? buffer, keep, onBytes });
+      }
       if (whole !== undefined) kept.set(file.path, whole);
       offset = checkPadding(source, offset, file.sizeBytes);
     }
@@ -106,31 +124,38 @@ export function walkPayloads(
   });
 }
 
-function hashFile(
-  source: ByteSource,
-  offset: number,
-  file: BundleFile,
-  buffer: Uint8Array,
-  whole: boolean,
-  onBytes: ((count: number) => void) | undefined,
-): void {
-  const hasher = nodeDigest.create();
+interface FileCheck {
+  readonly source: ByteSource;
+  readonly offset: number;
+  readonly file: BundleFile;
+  readonly check: PayloadCheck;
+  /** All of the file where it is kept, else a buffer for its pieces. */
+  readonly into: Uint8Array;
+  readonly keep: boolean;
+  readonly onBytes: ((count: number) => void) | undefined;
+}
+
+function checkFile({ source, offset, file, check, into, keep, onBytes }: FileCheck): void {
+  const hasher = check === 'full' ? nodeDigest.create() : createVerityHasher();
+  const byKernel = typeof check === 'object';
   for (let done = 0; done < file.sizeBytes; ) {
     const count = Math.min(HASH_CHUNK_BYTES, file.sizeBytes - done);
-    const at = whole ? done : 0;
-    const piece = buffer.subarray(at, at + count);
+    const at = keep ? done : 0;
+    const piece = into.subarray(at, at + count);
     fill(source, offset + done, piece);
-    hasher.update(piece);
+    if (!byKernel) hasher.update(piece);
     onBytes?.(count);
     done += count;
   }
-  const digest = hasher.digest();
-  if (!equalBytes(digest, file.sha256)) {
-    throw refuseBundle(
-      'bundle.file-digest',
-      `${file.path} has SHA-256 ${toHex(digest).slice(0, 12)}, signed was ${toHex(file.sha256).slice(0, 12)}`,
-    );
-  }
+  const digest = byKernel ? check.measured(file.path) : hasher.digest();
+  const [signed, name] =
+    check === 'full' ? [file.sha256, 'SHA-256'] : [file.verity, 'fs-verity digest'];
+  if (digest !== undefined && equalBytes(digest, signed)) return;
+  const seen = digest === undefined ? 'none' : toHex(digest).slice(0, 12);
+  throw refuseBundle(
+    'bundle.file-digest',
+    `${file.path} has ${name} ${seen}, signed was ${toHex(signed).slice(0, 12)}`,
+  );
 }
 
 /** Many files of the allowed size would fill a board's memory as one large file does. */

@@ -5,7 +5,12 @@
 import { equalBytes, toHex } from '../base/bytes.ts';
 import { assert, attempt, need, type Result } from '../base/fault.ts';
 import { refuseBundle } from '../bundle/faults.ts';
-import { checkSameFiles, readManifestEntry, walkPayloads } from '../bundle/layout.ts';
+import {
+  checkSameFiles,
+  type PayloadCheck,
+  readManifestEntry,
+  walkPayloads,
+} from '../bundle/layout.ts';
 import {
   type BundleFile,
   decodeMetadata,
@@ -36,7 +41,7 @@ export interface VerifiedBundle {
   readonly signers: readonly Uint8Array[];
   /** True when a development key is among the signers, or the root is a development root. */
   readonly development: boolean;
-  /** The kept payloads by path: the very bytes that were hashed. */
+  /** The kept payloads by path: the very bytes that were checked. */
   readonly payloads: ReadonlyMap<string, Uint8Array>;
   readonly [verified]: true;
 }
@@ -44,6 +49,11 @@ export interface VerifiedBundle {
 export interface VerifyOptions {
   /** Roles whose bytes are kept in memory; none by default, which needs 256 KiB at any size. */
   readonly keep?: readonly FileRole[];
+  /**
+   * How payload bytes are checked, `full` unless stated. A payload that fails refuses the bundle in
+   * every mode: the caller goes on with another slot, never with the rest of this one.
+   */
+  readonly check?: PayloadCheck;
   readonly onBytes?: (count: number) => void;
   /** `verifyStrict` unless another is named. */
   readonly signatureCheck?: SignatureCheck | undefined;
@@ -68,6 +78,7 @@ export function verifyBundle(
     const payloads = need(
       walkPayloads(source, entry.endOffset, meta.files, {
         keep: (file) => keep.includes(file.role),
+        ...(options.check === undefined ? {} : { check: options.check }),
         ...(options.onBytes === undefined ? {} : { onBytes: options.onBytes }),
       }),
     );
