@@ -24,6 +24,8 @@ import { SLOT_NAMES, type SlotName } from './slot-table.ts';
 
 export interface BootOptions extends VerifyOptions {
   readonly trust: Trust;
+  /** Slots that verified and would not run: this boot goes on without them. */
+  readonly except?: readonly SlotName[];
 }
 
 export interface BootedSlot {
@@ -63,6 +65,7 @@ export function bootSlots(set: SlotSet, options: BootOptions): BootOutcome {
   const walk = startWalk(set, loaded);
   const { rungs } = settle(set, walk, loaded, read.value.record);
   for (const rung of rungs) {
+    if (options.except?.includes(rung.slot)) continue;
     const bundle = climb(set, walk, rung, read.value.record, options);
     if (bundle === undefined) continue;
     return chosen(set, walk, rung, bundle);
@@ -125,7 +128,7 @@ function climb(
 ): VerifiedBundle | undefined {
   const { slot, act, manifestSha256 } = rung;
   if (rung.spends && !spend(set, walk, slot)) return undefined;
-  const { trust, ...verify } = options;
+  const { trust, except: _, ...verify } = options;
   const judged = judgeSlot(set, {
     slot,
     act,

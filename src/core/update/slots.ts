@@ -3,11 +3,14 @@
  * device; every method starts from what stands on the disk, so that nothing is known only in memory.
  */
 import { equalBytes } from '../base/bytes.ts';
-import type { Fault, Result } from '../base/fault.ts';
+import { attempt, type Fault, need, type Result } from '../base/fault.ts';
 import type { ByteSource } from '../bundle/source.ts';
+import type { Act } from '../trust/admissible.ts';
+import type { VerifiedBundle } from '../trust/verify.ts';
 import type { SetPin } from './boot-record.ts';
 import { type Confirmed, confirmSlot } from './confirm.ts';
 import type { Disk } from './disk.ts';
+import { refuseUpdate } from './faults.ts';
 import {
   type InstallOptions,
   type InstallStream,
@@ -17,7 +20,16 @@ import {
 } from './install.ts';
 import { type BootOptions, type BootOutcome, bootSlots } from './recovery.ts';
 import { activateStaged, type Reverted, rejectTrial, revertSlots } from './revert.ts';
-import { type FloorCommit, goodSlots, loadSet, pinOf, slotSet, type Trust } from './slot-set.ts';
+import {
+  type FloorCommit,
+  goodSlots,
+  judgeSlot,
+  loadSet,
+  pinOf,
+  type SlotSet,
+  slotSet,
+  type Trust,
+} from './slot-set.ts';
 import { digestOf, SLOT_NAMES, type SlotEntry, type SlotName } from './slot-table.ts';
 import type { UpdateStep } from './step.ts';
 
@@ -69,6 +81,8 @@ export interface Slots {
   confirm(slot: SlotName, trust: Trust): Result<Confirmed>;
   /** Gives up a release on trial at once. */
   reject(slot: SlotName, fault: Fault): Result<true>;
+  /** Verifies what a slot holds, changing nothing. Faults: as of `boot`, `update.no-trial`. */
+  judge(slot: SlotName, act: Act, options: BootOptions): Result<VerifiedBundle>;
   /** To the other good slot, from the next boot on. */
   revert(trust: Trust): Result<Reverted>;
   status(): SlotsStatus;
@@ -87,6 +101,7 @@ export function openSlots(input: SlotsInput): Slots {
     boot: (options) => bootSlots(set, options),
     confirm: (slot, trust) => confirmSlot(set, slot, trust),
     reject: (slot, fault) => rejectTrial(set, slot, fault),
+    judge: (slot, act, options) => judgeAlone(set, slot, act, options),
     revert: (trust) => revertSlots(set, trust),
     status() {
       const { record, marks, damagedCopies } = loadSet(set);
@@ -108,4 +123,22 @@ export function openSlots(input: SlotsInput): Slots {
       };
     },
   };
+}
+
+function judgeAlone(
+  set: SlotSet,
+  slot: SlotName,
+  act: Act,
+  { trust, except: _, ...options }: BootOptions,
+): Result<VerifiedBundle> {
+  return attempt(() => {
+    const { record } = loadSet(set);
+    const manifestSha256 = digestOf(record.slots[slot]);
+    if (manifestSha256 === undefined) {
+      throw refuseUpdate('update.no-trial', `slot ${slot} is ${record.slots[slot].state}`);
+    }
+    const context = { ...trust, floors: need(set.floors.read()).record };
+    const pin = pinOf(set, record);
+    return need(judgeSlot(set, { slot, act, manifestSha256, context, pin, options }));
+  });
 }
