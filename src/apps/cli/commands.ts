@@ -1,6 +1,13 @@
 /** Every command of `edgeward` and its options; the code of a command is loaded when it is called. */
 import type { Command } from 'commander';
-import { defineSign, PASSPHRASE_FILE } from './signing-commands.ts';
+import {
+  defineRevokeSign,
+  defineRootSign,
+  defineSign,
+  keyElsewhere,
+  PACK_ELSEWHERE,
+  PASSPHRASE_FILE,
+} from './signing-commands.ts';
 import { defineInfer, defineVerify } from './trusting-commands.ts';
 import { collected, number, profile, whole } from './values.ts';
 
@@ -96,6 +103,8 @@ function defineRoot(program: Command): void {
     .option('--json', 'print JSON')
     .action(async (file, options) => (await import('./root.ts')).rootRotate(file, options));
 
+  defineRootSign(root);
+
   root
     .command('show')
     .description('show a root file after checking its signatures, and which ones are missing')
@@ -123,6 +132,8 @@ function defineRevoke(program: Command): void {
     .option('--out <FILE>', 'list to write')
     .option('--json', 'print JSON')
     .action(async (options) => (await import('./revoke.ts')).revoke(options));
+
+  defineRevokeSign(command);
 
   command
     .command('show')
@@ -180,7 +191,7 @@ function defineScan(program: Command): void {
 }
 
 function definePack(program: Command): void {
-  program
+  const command = program
     .command('pack')
     .description('sign a model with its guard and metadata into one bundle')
     .requiredOption('--model <M.onnx>', 'the model')
@@ -197,10 +208,12 @@ function definePack(program: Command): void {
     .requiredOption('--security-version <S>', 'raise it to make older releases refused', whole(0))
     .option('--sequence <N>', 'sequence number (default: from the version)', whole(0))
     .requiredOption('--class <C>', 'hardware class it is made for')
-    .requiredOption('--key <FILE.key...>', 'private release keys')
-    .option(...PASSPHRASE_FILE)
-    .requiredOption('--out <F.bundle>', 'bundle to write')
+    .option('--key <FILE.key...>', 'private release keys', [])
+    .option('--request', 'write what the --pub key has to sign elsewhere; pack nothing');
+  keyElsewhere(command)
+    .requiredOption('--out <FILE>', 'bundle to write; with --request, the bytes to be signed')
     .option('--json', 'print JSON')
+    .addHelpText('after', PACK_ELSEWHERE)
     .action(async (options) => (await import('./pack.ts')).pack(options));
 }
 

@@ -42,6 +42,9 @@ export const EXIT_CODES: Readonly<Record<string, number>> = {
   scan: 37,
   golden: 38,
   verity: 39,
+  revocation: 40,
+  update: 41,
+  disk: 42,
 };
 
 export function exitCodeOf(fault: Fault): number {

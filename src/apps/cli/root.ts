@@ -1,93 +1,117 @@
-/** `edgeward root`: who is trusted for what. */
-import { toHex } from '../../core/base/bytes.ts';
+/** `edgeward root init` and `root rotate`: who is trusted for what, and how that changes. */
 import { need } from '../../core/base/fault.ts';
-import { thumbprintOf } from '../../core/crypto/thumbprint.ts';
-import { decodeRoot, type RoleName, type RootSet } from '../../core/trust/root.ts';
+import type { RoleName } from '../../core/trust/root-codec.ts';
 import { readRoot } from '../../host/runtime/trust-state.ts';
 import { writeFileAtomic } from '../../host/store/files.ts';
 import { openPublicKey } from '../maker/keys.ts';
-import { makeRoot } from '../maker/root-set.ts';
+import { makeRoot, type RoleKeys, rotateRoot } from '../maker/root-set.ts';
 import { refuseCli } from './faults.ts';
+import { keyForRole, thresholds, thumbprintNamed } from './key-name.ts';
 import { openKeys, type PassphraseOptions } from './passphrase.ts';
-import { say, sayJson, styled } from './terminal.ts';
+import { showRoot } from './root-show.ts';
 
-export interface RootInitOptions extends PassphraseOptions {
-  readonly rootKey: readonly string[];
-  readonly releaseKey: readonly string[];
-  readonly threshold: number;
-  readonly releaseThreshold: number;
+interface RootOptions extends PassphraseOptions {
   readonly models?: readonly string[];
   readonly classes?: readonly string[];
   readonly expires?: string;
-  readonly production?: boolean;
   readonly out: string;
   readonly json?: boolean;
 }
 
+export interface RootInitOptions extends RootOptions {
+  readonly rootKey: readonly string[];
+  readonly releaseKey: readonly string[];
+  readonly revocationKey?: readonly string[];
+  readonly operatorKey?: readonly string[];
+  readonly runtimeKey?: readonly string[];
+  readonly enrolmentKey?: readonly string[];
+  readonly threshold: number;
+  readonly releaseThreshold: number;
+  readonly roleThreshold: readonly string[];
+  readonly production?: boolean;
+}
+
+export interface RootRotateOptions extends RootOptions {
+  readonly add: readonly string[];
+  readonly retire: readonly string[];
+  readonly remove: readonly string[];
+  readonly roleThreshold: readonly string[];
+  readonly rootKey: readonly string[];
+}
+
 /** Refuses with `cli.option`, `store.exists`, `store.*`, `key.*`, `root.*`, `trust.development-key`. */
 export async function rootInit(options: RootInitOptions): Promise<void> {
+  const named = thresholds(options.roleThreshold);
   const bytes = need(
     makeRoot({
       rootKeys: await openKeys(options.rootKey, options),
       releaseKeys: options.releaseKey.map((path) => need(openPublicKey(path))),
-      threshold: options.threshold,
-      releaseThreshold: options.releaseThreshold,
+      threshold: named.root ?? options.threshold,
+      releaseThreshold: named.release ?? options.releaseThreshold,
+      others: otherRoles(options, named),
       scope: { modelPrefixes: options.models ?? [], classes: options.classes ?? [] },
       expiresS: options.expires === undefined ? undefined : dateS(options.expires),
       production: options.production === true,
     }),
   );
+  write(bytes, options);
+}
+
+/**
+ * Writes the next root, which may still lack signatures. Refuses as `rootInit` does, and with
+ * `cose.unknown-key` for a key that is a root key of neither root.
+ */
+export async function rootRotate(file: string, options: RootRotateOptions): Promise<void> {
+  const current = need(readRoot(file));
+  const { models, classes, expires } = options;
+  const bytes = need(
+    rotateRoot(
+      current,
+      {
+        add: options.add.map(keyForRole),
+        retire: options.retire.map(thumbprintNamed),
+        remove: options.remove.map(thumbprintNamed),
+        thresholds: thresholds(options.roleThreshold),
+        scope: {
+          ...(models === undefined ? {} : { modelPrefixes: anyOr(models) }),
+          ...(classes === undefined ? {} : { classes: anyOr(classes) }),
+        },
+        expiresS: expires === undefined ? undefined : expires === 'never' ? null : dateS(expires),
+      },
+      await openKeys(options.rootKey, options),
+    ),
+  );
+  write(bytes, options);
+}
+
+function write(bytes: Uint8Array, options: RootOptions): void {
   // A root that devices trust is not replaced by a slip of the hand.
   need(writeFileAtomic(options.out, [bytes], { fresh: true }));
-  show(need(decodeRoot(bytes)), options.out, options.json === true);
+  showRoot(bytes, options.out, options.json === true);
 }
 
-/** Refuses with `store.*`, `root.*` and what the signatures give. */
-export function rootShow(file: string, options: { readonly json?: boolean }): void {
-  show(need(readRoot(file)), file, options.json === true);
-}
-
-function show(root: RootSet, file: string, json: boolean): void {
-  if (json) {
-    sayJson({ file, ...describe(root) });
-    return;
-  }
-  const { version, production, sha256, expires, scope } = describe(root);
-  say(`${file}  root version ${version}, SHA-256 ${sha256}`);
-  say(`  ${production ? 'production' : styled('yellow', 'development root')}, expires ${expires}`);
-  for (const name of ['root', 'release'] as const) {
-    const { threshold, keys } = root.roles[name];
-    say(`  ${name}: ${threshold} of ${keys.length}`);
-    for (const key of keysOf(root, name)) {
-      say(`    ${key.thumbprint}${key.development ? '  development' : ''}`);
-    }
-  }
-  say(`  models ${listed(scope.modelPrefixes)}, classes ${listed(scope.classes)}`);
-}
-
-function describe(root: RootSet) {
-  return {
-    version: root.version,
-    production: root.production,
-    sha256: toHex(root.sha256),
-    issued: new Date(root.issuedS * 1000).toISOString(),
-    expires: root.expiresS === undefined ? 'never' : new Date(root.expiresS * 1000).toISOString(),
-    roles: {
-      root: { threshold: root.roles.root.threshold, keys: keysOf(root, 'root') },
-      release: { threshold: root.roles.release.threshold, keys: keysOf(root, 'release') },
-    },
-    scope: root.scope,
+function otherRoles(
+  options: RootInitOptions,
+  named: Partial<Record<RoleName, number>>,
+): Partial<Record<RoleName, RoleKeys>> {
+  const files: Partial<Record<RoleName, readonly string[] | undefined>> = {
+    revocation: options.revocationKey,
+    operator: options.operatorKey,
+    runtime: options.runtimeKey,
+    enrolment: options.enrolmentKey,
   };
+  const roles: Partial<Record<RoleName, RoleKeys>> = {};
+  for (const [name, paths] of Object.entries(files) as [RoleName, readonly string[]][]) {
+    if (paths === undefined && named[name] === undefined) continue;
+    const keys = (paths ?? []).map((path) => need(openPublicKey(path)));
+    roles[name] = { keys, threshold: named[name] ?? 1 };
+  }
+  return roles;
 }
 
-function keysOf(root: RootSet, name: RoleName): { thumbprint: string; development: boolean }[] {
-  return root.roles[name].keys.map(({ publicKey, development }) => {
-    return { thumbprint: toHex(thumbprintOf(publicKey)), development };
-  });
-}
-
-function listed(names: readonly string[]): string {
-  return names.length === 0 ? 'any' : names.join(', ');
+/** `any` takes a limit away. */
+function anyOr(names: readonly string[]): readonly string[] {
+  return names.length === 1 && names[0] === 'any' ? [] : names;
 }
 
 function dateS(text: string): number {

@@ -1,18 +1,28 @@
 /**
- * THE judge of whether a bundle may be installed, booted or verified again. There is no second
- * opinion anywhere: every path asks this one predicate.
+ * THE judge of whether a bundle may be installed, booted, reverted to, confirmed or verified again.
+ * There is no second opinion anywhere: every path asks this one predicate.
  */
-import { toHex } from '../base/bytes.ts';
-import { attempt, type Result } from '../base/fault.ts';
-import { FLOORS_MAX } from '../base/limits.ts';
+import { equalBytes, toHex } from '../base/bytes.ts';
+import { attempt, need, type Result } from '../base/fault.ts';
+import { FLOORS_MAX, SECURITY_VERSION_STEP_MAX } from '../base/limits.ts';
 import type { UnixMs } from '../base/time.ts';
 import type { ModelMetadata } from '../bundle/metadata.ts';
 import { refuseTrust } from './faults.ts';
 import { type FloorRecord, floorOf } from './floor.ts';
-import { keyInRole, type RootSet } from './root.ts';
+import {
+  checkRecorded,
+  isRevokedKey,
+  isRevokedManifest,
+  minimumOf,
+  type RevocationList,
+} from './revocation.ts';
+import { keyInRole, knownKey, type RootSet } from './root.ts';
 
-/** What is about to happen to the bundle. */
-export type Act = 'install' | 'boot' | 'confirm' | 're-verify';
+/**
+ * What is about to happen to the bundle: it comes in, it is started, it is gone back to, it is made
+ * the one to go back to, or it is looked at again while it runs.
+ */
+export type Act = 'install' | 'boot' | 'revert' | 'confirm' | 're-verify';
 
 export type TrustProfile = 'development' | 'production';
 
@@ -20,6 +30,7 @@ export type TrustProfile = 'development' | 'production';
 export interface BundleFacts {
   readonly meta: ModelMetadata;
   readonly sequenceNumber: number;
+  readonly manifestSha256: Uint8Array;
   /** Computed thumbprints of the keys whose signatures verified. */
   readonly signers: readonly Uint8Array[];
 }
@@ -27,6 +38,8 @@ export interface BundleFacts {
 export interface TrustContext {
   readonly root: RootSet;
   readonly floors: FloorRecord;
+  /** The list at hand, verified; whether the device may do without one is in `floors`. */
+  readonly revocations?: RevocationList | undefined;
   readonly profile: TrustProfile;
   /** This device's hardware class, where it is known; any otherwise. */
   readonly hardwareClass?: string;
@@ -35,12 +48,23 @@ export interface TrustContext {
   /** A floor the caller names himself, for any model. */
   readonly securityVersionMin?: number;
   readonly nowMs: UnixMs;
+  /** When this Edgeward was built, where that is known. */
+  readonly builtMs?: UnixMs;
 }
 
-/** Faults: `trust.*`, `rollback.*`, `root.expired`. The order is fixed: who, what for, how old. */
+/**
+ * Faults: `revocation.*`, `trust.*`, `root.differs`, `rollback.*`, `root.expired`. The order is
+ * fixed: what was revoked, who, what for, how old.
+ *
+ * Revocation, roles, fit and floors are judged alike on every act. Only `install` also judges by
+ * current keys alone, by sequence number, fast-forward and expiry; so what may be installed may be
+ * booted, reverted to, confirmed and verified again.
+ */
 export function admissible(act: Act, facts: BundleFacts, context: TrustContext): Result<true> {
   return attempt(() => {
-    checkSigners(facts, context);
+    checkRevocations(facts, context);
+    checkSigners(act, facts, context);
+    checkScope(facts.meta, context.root);
     checkFit(facts.meta, context);
     checkRollback(act, facts, context);
     // Expiry blocks new installs and never a confirmed model: time must not brick a device.
@@ -49,27 +73,61 @@ export function admissible(act: Act, facts: BundleFacts, context: TrustContext):
   });
 }
 
-function checkSigners(facts: BundleFacts, context: TrustContext): void {
+/** No clock of a device counts below this: milliseconds since 1970. */
+export function timeFloorMs({ builtMs, root, revocations, floors }: TrustContext): number {
+  return Math.max(
+    builtMs ?? 0,
+    root.issuedS * 1000,
+    (revocations?.issuedS ?? 0) * 1000,
+    floors.clockFloorMs,
+  );
+}
+
+function checkRevocations(facts: BundleFacts, { revocations, floors }: TrustContext): void {
+  need(checkRecorded(revocations, floors));
+  if (revocations === undefined) return;
+  const revoked = facts.signers.find((kid) => isRevokedKey(revocations, kid));
+  // One is enough, whoever else signed: what a thief of a key can touch is not run.
+  if (revoked !== undefined) {
+    throw refuseTrust('revocation.key', `${toHex(revoked)} signed and is revoked`);
+  }
+  if (isRevokedManifest(revocations, facts.manifestSha256)) {
+    throw refuseTrust('revocation.manifest', `${toHex(facts.manifestSha256)} is revoked`);
+  }
+}
+
+function checkSigners(act: Act, facts: BundleFacts, context: TrustContext): void {
   const { root, profile } = context;
   if (profile === 'production' && !root.production) {
     throw refuseTrust('trust.development-key', 'the root is a development root');
   }
-  const distinct = new Set<string>();
+  const { threshold, retired } = root.roles.release;
+  // Retired keys keep running what this device has confirmed, by digest, and nothing else: a
+  // release put into a slot by hand is no older for being signed by an old key.
+  const keep = act !== 'install' && retired !== undefined && isConfirmed(facts, context);
+  const counted = new Set<string>();
   for (const kid of facts.signers) {
-    const key = keyInRole(root, 'release', kid);
+    const key = knownKey(root, 'release', kid);
     if (key === undefined) {
       throw refuseTrust('trust.unauthorised', `${toHex(kid).slice(0, 12)} is no release key`);
     }
     if (profile === 'production' && key.development) {
       throw refuseTrust('trust.development-key', 'a development key signed the bundle');
     }
-    distinct.add(toHex(kid));
+    if (keep || keyInRole(root, 'release', kid) !== undefined) counted.add(toHex(kid));
   }
-  const { threshold } = root.roles.release;
-  if (distinct.size < threshold) {
-    throw refuseTrust('trust.threshold', `${distinct.size} of ${threshold} release signatures`);
+  const needed = keep ? retired.threshold : threshold;
+  if (counted.size >= needed) return;
+  const others = facts.signers.length - counted.size;
+  if (counted.size === 0 && others > 0) {
+    throw refuseTrust('trust.retired-key', `all ${others} signatures are of retired keys`);
   }
-  checkScope(facts.meta, root);
+  throw refuseTrust('trust.threshold', `${counted.size} of ${needed} release signatures`);
+}
+
+function isConfirmed({ meta, manifestSha256 }: BundleFacts, { floors }: TrustContext): boolean {
+  const floor = floorOf(floors, meta.hardwareClass, meta.name);
+  return floor !== undefined && equalBytes(floor.manifestSha256, manifestSha256);
 }
 
 function checkScope(meta: ModelMetadata, root: RootSet): void {
@@ -107,15 +165,31 @@ function checkFit(meta: ModelMetadata, context: TrustContext): void {
       `needs root version ${rootVersionMin}, this is ${context.root.version}`,
     );
   }
+  const { rootVersion, rootSha256 } = context.floors;
+  const another = rootSha256 !== undefined && !equalBytes(rootSha256, context.root.sha256);
+  if (context.root.version === rootVersion && another) {
+    throw refuseTrust('root.differs', `another root of version ${rootVersion} is recorded`);
+  }
 }
 
 function checkRollback(act: Act, facts: BundleFacts, context: TrustContext): void {
   const { meta } = facts;
   const floor = floorOf(context.floors, meta.hardwareClass, meta.name);
-  const least = Math.max(floor?.securityVersion ?? 0, context.securityVersionMin ?? 0);
+  const { revocations } = context;
+  const least = Math.max(
+    floor?.securityVersion ?? 0,
+    revocations === undefined ? 0 : minimumOf(revocations, meta.hardwareClass, meta.name),
+    context.securityVersionMin ?? 0,
+  );
   if (!(meta.securityVersion >= least)) {
     throw refuseTrust(
       'rollback.security-version',
+      `security version ${meta.securityVersion}, the floor is ${least}`,
+    );
+  }
+  if (act === 'install' && !(meta.securityVersion - least <= SECURITY_VERSION_STEP_MAX)) {
+    throw refuseTrust(
+      'rollback.fast-forward',
       `security version ${meta.securityVersion}, the floor is ${least}`,
     );
   }
@@ -134,7 +208,7 @@ function checkRollback(act: Act, facts: BundleFacts, context: TrustContext): voi
 
 function checkExpiry(meta: ModelMetadata, context: TrustContext): void {
   // Time never goes back behind what was seen: a clock set to 1970 must not revive an old bundle.
-  const nowS = Math.max(context.nowMs, context.floors.clockFloorMs) / 1000;
+  const nowS = Math.max(context.nowMs, timeFloorMs(context)) / 1000;
   if (context.root.expiresS !== undefined && !(nowS <= context.root.expiresS)) {
     throw refuseTrust('root.expired', 'the root does not allow new installs any more');
   }

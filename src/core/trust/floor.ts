@@ -15,6 +15,8 @@ import { encodeCbor } from '../cose/encode.ts';
 import { type CborMap, type CborValue, cborMap } from '../cose/value.ts';
 import { openRecord, sealRecord } from '../crypto/mac.ts';
 import { refuseTrust } from './faults.ts';
+import { checkRecorded, type RevocationList } from './revocation.ts';
+import type { RootSet } from './root.ts';
 
 const FLOOR_PROFILE = 'edgeward-floor/1';
 
@@ -31,7 +33,12 @@ export interface FloorRecord {
   /** Rises with every write; the newest valid copy wins. */
   readonly generation: number;
   readonly floors: readonly Floor[];
+  /** The newest root adopted, by version and digest; 0 before there was one. */
   readonly rootVersion: number;
+  readonly rootSha256?: Uint8Array;
+  /** The newest revocation list adopted; 0 and no digest before there was one. */
+  readonly revocationVersion: number;
+  readonly revocationSha256?: Uint8Array;
   /** Milliseconds since 1970; no record is older than this. */
   readonly clockFloorMs: number;
   /** Of the model confirmed last, as its metadata stated it; opaque here. */
@@ -43,6 +50,7 @@ export const EMPTY_FLOOR: FloorRecord = {
   generation: 0,
   floors: [],
   rootVersion: 0,
+  revocationVersion: 0,
   clockFloorMs: 0,
 };
 
@@ -66,6 +74,44 @@ export function raiseFloor(record: FloorRecord, raised: Floor): FloorRecord {
   return { ...record, generation: record.generation + 1, floors: [...others, floor] };
 }
 
+/**
+ * The record that holds a device to this root: versions below it, and another root of its version,
+ * are refused from now on. The same record where it holds to this or a newer one already. The root
+ * must have been accepted (`root-chain.ts`).
+ */
+export function adoptRoot(record: FloorRecord, root: RootSet): FloorRecord {
+  const known = root.version === record.rootVersion && record.rootSha256 !== undefined;
+  if (known || !(root.version >= record.rootVersion)) return record;
+  return {
+    ...withClock(record, root.issuedS),
+    rootVersion: root.version,
+    rootSha256: root.sha256,
+  };
+}
+
+/**
+ * The record that holds a device to this list: without it, or with an older one, nothing runs any
+ * more. The same record where the list is not a newer one that may follow (`checkRecorded`).
+ */
+export function adoptRevocations(record: FloorRecord, list: RevocationList): FloorRecord {
+  const follows = list.version !== record.revocationVersion && checkRecorded(list, record).ok;
+  if (!follows) return record;
+  return {
+    ...withClock(record, list.issuedS),
+    revocationVersion: list.version,
+    revocationSha256: list.sha256,
+  };
+}
+
+/** One generation on, the clock floor moved: no other signed time does that. */
+function withClock(record: FloorRecord, issuedS: number): FloorRecord {
+  return {
+    ...record,
+    generation: record.generation + 1,
+    clockFloorMs: Math.max(record.clockFloorMs, issuedS * 1000),
+  };
+}
+
 /** The record with an HMAC-SHA256 under the device's MAC key behind it. */
 export function encodeFloor(record: FloorRecord, macKey: Uint8Array): Uint8Array {
   const body = encodeCbor(
@@ -74,6 +120,10 @@ export function encodeFloor(record: FloorRecord, macKey: Uint8Array): Uint8Array
       ['generation', record.generation],
       ['floors', record.floors.map(floorToCbor)],
       ['rootVersion', record.rootVersion],
+      ['rootSha256', record.rootSha256],
+      // Left out before there was a list, so that a record of before reads as it was written.
+      ['revocationVersion', record.revocationVersion === 0 ? undefined : record.revocationVersion],
+      ['revocationSha256', record.revocationSha256],
       ['clockFloorMs', record.clockFloorMs],
       ['safeOutput', record.safeOutput],
       ['safeOutputIo', record.safeOutputIo],
@@ -102,15 +152,25 @@ function readRecord(value: CborValue): FloorRecord {
   }
   const safeOutput = fields.optional('safeOutput', (n) => mapAt(fields, n));
   const safeOutputIo = fields.optional('safeOutputIo', (n) => mapAt(fields, n));
+  const rootSha256 = fields.optional('rootSha256', (n) => fields.bytes(n, 32).slice());
+  const revocationSha256 = fields.optional('revocationSha256', (n) => fields.bytes(n, 32).slice());
+  const revocationVersion = fields.optional('revocationVersion', (n) => fields.integer(n, 1)) ?? 0;
   const record: FloorRecord = {
     generation: fields.integer('generation'),
     floors: fields.list('floors', FLOORS_MAX).map(readFloor),
     rootVersion: fields.integer('rootVersion'),
+    ...(rootSha256 === undefined ? {} : { rootSha256 }),
+    revocationVersion,
+    ...(revocationSha256 === undefined ? {} : { revocationSha256 }),
     clockFloorMs: fields.integer('clockFloorMs'),
     ...(safeOutput === undefined ? {} : { safeOutput }),
     ...(safeOutputIo === undefined ? {} : { safeOutputIo }),
   };
   fields.done();
+  // A version without its digest could not tell a forged list from the recorded one.
+  if ((revocationSha256 === undefined) !== (revocationVersion === 0)) {
+    throw refuseTrust('floor.malformed', 'a revocation list is recorded in half');
+  }
   return record;
 }
 

@@ -1,209 +1,174 @@
 /**
- * The root set: which keys may do what. `root.cbor` is `[payload, [COSE_Sign1, ...]]`; the payload
- * names keys, roles, thresholds and, per release key set, which models and classes it may release.
+ * The root set: which keys may do what. `root.cbor` is `[payload, [COSE_Sign1, ...]]`.
  *
  * The first root is trusted because its digest is fixed in the image (or because the user names the
- * file); its own signatures show that a threshold of root keys agreed to it.
+ * file); its own signatures show that a threshold of root keys agreed to it. A later root carries
+ * the signatures of the root before it as well (`root-chain.ts`).
  */
 import { equalBytes, toHex } from '../base/bytes.ts';
 import { attempt, need, type Result } from '../base/fault.ts';
-import { Fields } from '../base/fields.ts';
-import { ROOT_BYTES_MAX, ROOT_KEYS_MAX, SIGNATURES_MAX } from '../base/limits.ts';
-import { decodeCbor } from '../cose/decode.ts';
+import { ROOT_BYTES_MAX, ROOT_SIGNATURES_MAX } from '../base/limits.ts';
 import { externalAad } from '../cose/domain.ts';
-import { encodeCbor } from '../cose/encode.ts';
-import { openSign1, sign1 } from '../cose/sign1.ts';
-import { type CborMap, type CborValue, cborMap } from '../cose/value.ts';
 import { sha256 } from '../crypto/digest.ts';
-import { isStrictEncoding, type Signer } from '../crypto/ed25519.ts';
+import type { Signer } from '../crypto/ed25519.ts';
 import { thumbprintOf } from '../crypto/thumbprint.ts';
 import { refuseTrust } from './faults.ts';
+import {
+  encodeRootPayload,
+  type Quorum,
+  type RoleName,
+  type RootContent,
+  type RootKey,
+  readRootPayload,
+} from './root-codec.ts';
+import {
+  type DocumentKind,
+  mergedDocument,
+  openDocument,
+  signedDocument,
+  verifiedSigners,
+} from './signed-document.ts';
 
-const ROOT_PROFILE = 'edgeward-root/1';
-const ROOT_TYP = 'application/edgeward-root+cbor';
-const ROLE_NAMES: readonly RoleName[] = ['root', 'release'];
-const PATTERNS_MAX = 64;
-/** The end of the year 9999: in milliseconds still a whole number that a floor record can hold. */
-const TIME_S_MAX = 253_402_300_799;
-
-export type RoleName = 'root' | 'release';
-
-export interface RootKey {
-  readonly publicKey: Uint8Array;
-  readonly development: boolean;
-}
-
-export interface Role {
-  readonly threshold: number;
-  readonly keys: readonly RootKey[];
-}
-
-/** Empty lists mean any; a model is matched by prefix, a class by name. */
-export interface ReleaseScope {
-  readonly modelPrefixes: readonly string[];
-  readonly classes: readonly string[];
-}
-
-export interface RootSet {
-  readonly version: number;
-  readonly production: boolean;
-  /** Seconds since 1970. */
-  readonly issuedS: number;
-  readonly expiresS?: number;
-  readonly roles: Readonly<Record<RoleName, Role>>;
-  readonly scope: ReleaseScope;
+/** A root whose signatures were verified. */
+export interface RootSet extends RootContent {
   /** SHA-256 of the payload: what an image pins. */
   readonly sha256: Uint8Array;
 }
 
+/** A root file as it stands, perhaps with too few signatures: to be shown, never to be trusted. */
+export interface RootReading {
+  readonly content: RootContent;
+  readonly sha256: Uint8Array;
+  /** Thumbprints of the root keys that signed, verified. */
+  readonly signers: readonly Uint8Array[];
+  /** How many signatures are still to come, of its own root keys and of those of the root before. */
+  readonly missing: { readonly own: number; readonly previous: number };
+}
+
+const ROOT_DOCUMENT: DocumentKind = {
+  typ: 'application/edgeward-root+cbor',
+  externalAad: externalAad('root', ''),
+  bytesMax: ROOT_BYTES_MAX,
+  signaturesMax: ROOT_SIGNATURES_MAX,
+  malformed: 'root.malformed',
+};
+
 /** Encodes and signs a root; `decodeRoot` must accept it. Faults: `root.*`. */
-export function sealRoot(
-  root: Omit<RootSet, 'sha256'>,
-  signers: readonly Signer[],
-): Result<Uint8Array> {
+export function sealRoot(root: RootContent, signers: readonly Signer[]): Result<Uint8Array> {
   return attempt(() => {
-    const payload = encodeCbor(payloadToCbor(root));
-    const blocks = signers.map((signer) =>
-      sign1({ payload, detached: true, typ: ROOT_TYP, externalAad: aad(), signer }),
-    );
-    const bytes = encodeCbor([payload, blocks]);
+    const bytes = need(draftRoot(root, signers));
     need(decodeRoot(bytes));
     return bytes;
   });
 }
 
-/** Faults: `cbor.*`, `cose.*`, `crypto.*`, `field.*`, `root.*`. */
-export function decodeRoot(bytes: Uint8Array): Result<RootSet> {
+/** As `sealRoot`, but others may add the signatures that are missing. Faults: `root.*`. */
+export function draftRoot(root: RootContent, signers: readonly Signer[]): Result<Uint8Array> {
   return attempt(() => {
-    const parts = need(decodeCbor(bytes, { bytesMax: ROOT_BYTES_MAX }));
-    const [payload, blocks] = Array.isArray(parts) && parts.length === 2 ? parts : [];
-    if (!(payload instanceof Uint8Array) || !Array.isArray(blocks)) {
-      throw refuseTrust('root.malformed', 'a root is [payload, signatures]');
-    }
-    if (blocks.length > SIGNATURES_MAX) {
-      throw refuseTrust('root.malformed', `more than ${SIGNATURES_MAX} signatures`);
-    }
+    const payload = encodeRootPayload(root);
+    const bytes = signedDocument({ payload, blocks: [] }, ROOT_DOCUMENT, signers);
+    need(inspectRoot(bytes));
+    return bytes;
+  });
+}
+
+/** Faults: `cbor.*`, `cose.*`, `crypto.*`, `field.*`, `root.*`, `trust.*`. */
+export function decodeRoot(bytes: Uint8Array): Result<RootSet> {
+  return attempt(() => completeRoot(need(inspectRoot(bytes))));
+}
+
+/** The root of a file that has all its signatures; refuses with `root.threshold`. */
+export function completeRoot({ content, sha256: digest, missing }: RootReading): RootSet {
+  checkThreshold('its own', missing.own, content.roles.root);
+  if (content.previous) checkThreshold('the earlier', missing.previous, content.previous.root);
+  return { ...content, sha256: digest };
+}
+
+/** As `decodeRoot`, but signatures may be missing; none that is there may be wrong. */
+export function inspectRoot(bytes: Uint8Array): Result<RootReading> {
+  return attempt(() => {
+    const document = openDocument(bytes, ROOT_DOCUMENT);
     // The payload names the keys that must have signed it, so it is read first and trusted last.
-    const root = readPayload(payload);
-    checkSignatures(root, payload, blocks);
-    return root;
-  });
-}
-
-/** The key of a role by thumbprint, computed here and never taken from the file. */
-export function keyInRole(root: RootSet, role: RoleName, kid: Uint8Array): RootKey | undefined {
-  return root.roles[role].keys.find((key) => equalBytes(thumbprintOf(key.publicKey), kid));
-}
-
-function checkSignatures(root: RootSet, payload: Uint8Array, blocks: readonly CborValue[]): void {
-  const signers = new Set<string>();
-  for (const block of blocks) {
-    if (!(block instanceof Uint8Array)) {
-      throw refuseTrust('root.malformed', 'a signature block is no byte string');
-    }
-    const { kid } = need(
-      openSign1(block, {
-        typ: ROOT_TYP,
-        externalAad: aad(),
-        detachedPayload: payload,
-        keyOf: (wanted) => keyInRole(root, 'root', wanted)?.publicKey,
-      }),
+    const content = readRootPayload(document.payload);
+    const { roles, previous } = content;
+    const signers = verifiedSigners(
+      document,
+      ROOT_DOCUMENT,
+      (kid) => keyAmong([...roles.root.keys, ...(previous?.root.keys ?? [])], kid)?.publicKey,
     );
-    if (signers.has(toHex(kid))) {
-      throw refuseTrust('trust.duplicate-signature', 'one root key signed twice');
+    return {
+      content,
+      sha256: sha256(document.payload),
+      signers,
+      missing: {
+        own: missingOf(roles.root, signers),
+        previous: previous === undefined ? 0 : missingOf(previous.root, signers),
+      },
+    };
+  });
+}
+
+/**
+ * The root with one signature more; the other bytes stay. The signer may be a key of this root or of
+ * the one before, and hold its secret anywhere: what it gives is verified. Faults: those of
+ * `inspectRoot`, `trust.unauthorised`, `trust.duplicate-signature`.
+ */
+export function addRootSignature(bytes: Uint8Array, signer: Signer): Result<Uint8Array> {
+  return attempt(() => {
+    const { content, signers } = need(inspectRoot(bytes));
+    const { roles, previous } = content;
+    const kid = signer.thumbprint;
+    if (!keyAmong([...roles.root.keys, ...(previous?.root.keys ?? [])], kid)) {
+      throw refuseTrust('trust.unauthorised', `${toHex(kid)} is no root key of this root`);
     }
-    signers.add(toHex(kid));
-  }
-  if (signers.size < root.roles.root.threshold) {
-    throw refuseTrust(
-      'root.threshold',
-      `${signers.size} of ${root.roles.root.threshold} root signatures`,
-    );
-  }
-}
-
-function aad(): Uint8Array {
-  return externalAad('root', '');
-}
-
-function payloadToCbor(root: Omit<RootSet, 'sha256'>): CborMap {
-  return cborMap(
-    ['profile', ROOT_PROFILE],
-    ['version', root.version],
-    ['production', root.production],
-    ['issued', root.issuedS],
-    ['expires', root.expiresS],
-    ['roles', cborMap(...ROLE_NAMES.map((name) => [name, roleToCbor(root.roles[name])] as const))],
-    ['scope', cborMap(['models', root.scope.modelPrefixes], ['classes', root.scope.classes])],
-  );
-}
-
-function roleToCbor(role: Role): CborMap {
-  const keys = role.keys.map((key) =>
-    cborMap(['x', key.publicKey], ['development', key.development]),
-  );
-  return cborMap(['threshold', role.threshold], ['keys', keys]);
-}
-
-function readPayload(payload: Uint8Array): RootSet {
-  const map = need(decodeCbor(payload));
-  if (!(map instanceof Map)) throw refuseTrust('root.malformed', 'the payload is no map');
-  const fields = new Fields('', map);
-  const profile = fields.text('profile');
-  if (profile !== ROOT_PROFILE) throw refuseTrust('root.malformed', `the profile is ${profile}`);
-  const expiresS = fields.optional('expires', (n) => fields.integer(n, 0, TIME_S_MAX));
-  const roles = fields.map('roles');
-  const scope = fields.map('scope');
-  const root: RootSet = {
-    version: fields.integer('version', 1),
-    production: fields.boolean('production'),
-    issuedS: fields.integer('issued', 0, TIME_S_MAX),
-    ...(expiresS === undefined ? {} : { expiresS }),
-    roles: { root: readRole(roles.map('root')), release: readRole(roles.map('release')) },
-    scope: { modelPrefixes: texts(scope, 'models'), classes: texts(scope, 'classes') },
-    sha256: sha256(payload),
-  };
-  roles.done();
-  scope.done();
-  fields.done();
-  checkKeys(root);
-  return root;
-}
-
-function readRole(fields: Fields): Role {
-  const keys = fields.list('keys', ROOT_KEYS_MAX).map((entry, index): RootKey => {
-    const key = Fields.of(`${fields.at('keys')}[${index}]`, entry);
-    const read = { publicKey: key.bytes('x', 32), development: key.boolean('development') };
-    key.done();
-    return read;
+    if (signers.some((known) => equalBytes(known, kid))) {
+      throw refuseTrust('trust.duplicate-signature', `${toHex(kid)} has signed this root already`);
+    }
+    const signed = signedDocument(openDocument(bytes, ROOT_DOCUMENT), ROOT_DOCUMENT, [signer]);
+    need(inspectRoot(signed));
+    return signed;
   });
-  // More signatures than a file can carry would shut out every bundle, or every later root.
-  const threshold = fields.integer('threshold', 1, SIGNATURES_MAX);
-  fields.done();
-  if (threshold > keys.length) {
-    throw refuseTrust('root.invalid', `${fields.path} wants ${threshold} of ${keys.length} keys`);
-  }
-  return { threshold, keys };
 }
 
-function checkKeys(root: RootSet): void {
-  const keys = ROLE_NAMES.flatMap((name) => root.roles[name].keys);
-  const distinct = new Set(keys.map((key) => toHex(key.publicKey)));
-  // A key with two roles would let a signature for one purpose serve another.
-  if (distinct.size !== keys.length) {
-    throw refuseTrust('root.invalid', 'a key is listed twice or in two roles');
-  }
-  if (!keys.every((key) => isStrictEncoding(key.publicKey))) {
-    throw refuseTrust('root.invalid', 'a key is not a usable Ed25519 point');
-  }
-  if (root.production && keys.some((key) => key.development)) {
-    throw refuseTrust('trust.development-key', 'a production root lists a development key');
-  }
-}
-
-function texts(fields: Fields, name: string): readonly string[] {
-  return fields.list(name, PATTERNS_MAX).map((entry) => {
-    if (typeof entry === 'string' && entry.length > 0 && entry.length <= 64) return entry;
-    throw refuseTrust('root.malformed', `${fields.at(name)} holds other than short texts`);
+/** One root from two copies that were signed apart. Faults: of `inspectRoot`, `root.differs`. */
+export function mergeRootSignatures(a: Uint8Array, b: Uint8Array): Result<Uint8Array> {
+  return attempt(() => {
+    const opened = (bytes: Uint8Array) => {
+      const { signers } = need(inspectRoot(bytes));
+      return { ...openDocument(bytes, ROOT_DOCUMENT), signers };
+    };
+    const merged = mergedDocument(opened(a), opened(b));
+    if (merged === undefined) throw refuseTrust('root.differs', 'the files hold two roots');
+    need(inspectRoot(merged));
+    return merged;
   });
+}
+
+/** A current key of a role by thumbprint, computed here and never taken from a file. */
+export function keyInRole(root: RootContent, role: RoleName, kid: Uint8Array): RootKey | undefined {
+  return keyAmong(root.roles[role]?.keys ?? [], kid);
+}
+
+/** As above, retired keys included: whether one may count is for the caller to judge. */
+export function knownKey(root: RootContent, role: RoleName, kid: Uint8Array): RootKey | undefined {
+  const retired = root.roles[role]?.retired?.keys ?? [];
+  return keyInRole(root, role, kid) ?? keyAmong(retired, kid);
+}
+
+/** How many signatures are missing; a threshold counts distinct keys. */
+export function missingOf({ threshold, keys }: Quorum, signers: readonly Uint8Array[]): number {
+  const distinct = new Set(signers.filter((kid) => keyAmong(keys, kid)).map(toHex));
+  return Math.max(0, threshold - distinct.size);
+}
+
+function keyAmong(keys: readonly RootKey[], kid: Uint8Array): RootKey | undefined {
+  return keys.find((key) => equalBytes(thumbprintOf(key.publicKey), kid));
+}
+
+function checkThreshold(whose: string, missing: number, { threshold }: Quorum): void {
+  if (missing === 0) return;
+  throw refuseTrust(
+    'root.threshold',
+    `${threshold - missing} of ${threshold} signatures of ${whose} root keys`,
+  );
 }

@@ -26,7 +26,7 @@ import { openEnvelope, SUIT_AAD, type SuitEnvelope } from '../suit/envelope.ts';
 import { parseManifest, type SuitManifest } from '../suit/manifest.ts';
 import { type Act, admissible, type TrustContext } from './admissible.ts';
 import { refuseTrust } from './faults.ts';
-import { keyInRole, type RootSet } from './root.ts';
+import { knownKey, type RootSet } from './root.ts';
 import { type RunnableModel, verifiedModel } from './runnable-model.ts';
 
 declare const verified: unique symbol;
@@ -72,7 +72,8 @@ export function verifyBundle(
     const signers = verifySigners(envelope, context.root, options.signatureCheck);
     const manifest = need(parseManifest(envelope.manifest));
     const meta = verifyMetadata(envelope, manifest);
-    const facts = { meta, sequenceNumber: manifest.sequenceNumber, signers };
+    const { manifestSha256 } = envelope;
+    const facts = { meta, sequenceNumber: manifest.sequenceNumber, manifestSha256, signers };
     need(admissible(act, facts, context));
     const keep = options.keep ?? [];
     const payloads = need(
@@ -84,9 +85,8 @@ export function verifyBundle(
     );
     const development =
       !context.root.production ||
-      signers.some((kid) => keyInRole(context.root, 'release', kid)?.development === true);
-    const { manifestSha256 } = envelope;
-    return { ...facts, manifestSha256, development, payloads } as VerifiedBundle;
+      signers.some((kid) => knownKey(context.root, 'release', kid)?.development === true);
+    return { ...facts, development, payloads } as VerifiedBundle;
   });
 }
 
@@ -124,7 +124,7 @@ export function verifySigners(
       openSign1(block, {
         externalAad: SUIT_AAD,
         detachedPayload: envelope.signedDigest,
-        keyOf: (wanted) => keyInRole(root, 'release', wanted)?.publicKey,
+        keyOf: (wanted) => knownKey(root, 'release', wanted)?.publicKey,
         signatureCheck,
       }),
     );

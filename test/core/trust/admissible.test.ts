@@ -1,7 +1,7 @@
 /** The one judge: each reason to say no, and what holds over every act and every clock. */
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { FLOORS_MAX } from '../../../src/core/base/limits.ts';
+import { FLOORS_MAX, SECURITY_VERSION_STEP_MAX } from '../../../src/core/base/limits.ts';
 import type { UnixMs } from '../../../src/core/base/time.ts';
 import {
   type Act,
@@ -12,15 +12,26 @@ import {
 import { TRUST_FAULTS } from '../../../src/core/trust/faults.ts';
 import { codeOf, faultIn } from '../base/outcome.ts';
 import { keyOf, METADATA, metadataOf, RELEASE } from '../bundle/specimen.ts';
-import { CONTEXT, FLOOR, floorsOf, NOW, ROOT_KEY, roleOf, rootOf } from './trusting.ts';
+import {
+  CONTEXT,
+  FLOOR,
+  floorsOf,
+  listOf,
+  NOW,
+  REVOCATIONS,
+  ROOT_KEY,
+  roleOf,
+  rootOf,
+} from './trusting.ts';
 
-const ACTS: readonly Act[] = ['install', 'boot', 'confirm', 're-verify'];
+const ACTS: readonly Act[] = ['install', 'boot', 'revert', 'confirm', 're-verify'];
 const NOT_INSTALL = ACTS.filter((act) => act !== 'install');
 const SECOND = keyOf(12);
 const STRANGER = keyOf(13);
 const FACTS: BundleFacts = {
   meta: metadataOf(),
   sequenceNumber: 9,
+  manifestSha256: new Uint8Array(32).fill(8),
   signers: [RELEASE.thumbprint],
 };
 
@@ -37,6 +48,18 @@ const scoped = (modelPrefixes: string[], classes: string[]) => ({
 });
 const pair = rootOf({ roles: { root: roleOf(1, ROOT_KEY), release: roleOf(2, RELEASE, SECOND) } });
 const development = rootOf({ production: false });
+const retired = rootOf({
+  roles: {
+    root: roleOf(1, ROOT_KEY),
+    release: { ...roleOf(1, SECOND), retired: roleOf(1, RELEASE) },
+  },
+});
+const retiredPair = rootOf({
+  roles: {
+    root: roleOf(1, ROOT_KEY),
+    release: { ...roleOf(2, SECOND, STRANGER), retired: roleOf(1, RELEASE) },
+  },
+});
 const marked = {
   ...CONTEXT.root,
   roles: {
@@ -48,8 +71,66 @@ const full = floorsOf(
   ...Array.from({ length: FLOORS_MAX }, (_, i) => ({ ...FLOOR, model: `m${i}` })),
 );
 
+const revoked = (change: object): Change => ({ context: { revocations: listOf(change) } });
+const recorded = (version: number): Partial<TrustContext> => ({
+  floors: {
+    ...floorsOf(),
+    revocationVersion: version,
+    revocationSha256: listOf({ version }).sha256,
+  },
+});
+const minimums = [
+  { hardwareClass: METADATA.hardwareClass, model: METADATA.name, securityVersion: 6 },
+];
+
 /** Refused on every act. */
 const ALWAYS: [code: string, what: string, change: Change][] = [
+  ['revocation.key', 'a revoked signer', revoked({ keys: [RELEASE.thumbprint] })],
+  [
+    'revocation.key',
+    'a revoked signer beside a good one',
+    {
+      ...revoked({ keys: [SECOND.thumbprint] }),
+      facts: { signers: [RELEASE.thumbprint, SECOND.thumbprint] },
+    },
+  ],
+  ['revocation.manifest', 'a revoked release', revoked({ manifests: [FACTS.manifestSha256] })],
+  ['rollback.security-version', 'one below the minimum', revoked({ minimums })],
+  ['revocation.missing', 'no list where one was recorded', { context: recorded(4) }],
+  [
+    'revocation.older',
+    'an older list than was recorded',
+    { context: { ...recorded(5), revocations: listOf() } },
+  ],
+  [
+    'revocation.differs',
+    'another list of the recorded version',
+    { context: { ...recorded(4), revocations: listOf({ issuedS: 1 }) } },
+  ],
+  [
+    'revocation.step',
+    'a list that no later one could follow',
+    revoked({ version: Number.MAX_SAFE_INTEGER }),
+  ],
+  [
+    'revocation.threshold',
+    'a new list that only retired keys signed',
+    { context: { ...recorded(4), revocations: { ...listOf({ version: 5 }), retired: true } } },
+  ],
+  ['trust.retired-key', 'a retired signer', { context: { root: retired } }],
+  [
+    'trust.threshold',
+    'a retired signer beside one of two',
+    {
+      context: { root: retiredPair },
+      facts: { signers: [RELEASE.thumbprint, SECOND.thumbprint] },
+    },
+  ],
+  [
+    'root.differs',
+    'another root of the recorded version',
+    { context: { floors: { ...floorsOf(), rootVersion: 3, rootSha256: new Uint8Array(32) } } },
+  ],
   ['trust.development-key', 'a development root in production', { context: { root: development } }],
   ['trust.development-key', 'a development key in production', { context: { root: marked } }],
   [
@@ -107,6 +188,48 @@ const ALWAYS: [code: string, what: string, change: Change][] = [
 
 /** Refused on install, and on no other act. */
 const INSTALL: [code: string, what: string, change: Change][] = [
+  [
+    'rollback.fast-forward',
+    'a security version that would shut out all later ones',
+    { meta: { securityVersion: Number.MAX_SAFE_INTEGER } },
+  ],
+  [
+    'trust.retired-key',
+    'the confirmed release of a retired key',
+    {
+      context: {
+        root: retired,
+        floors: floorsOf({ ...FLOOR, manifestSha256: FACTS.manifestSha256 }),
+      },
+    },
+  ],
+  [
+    'trust.expired',
+    'a clock behind the issue of the revocation list',
+    {
+      meta: { installExpiryS: REVOCATIONS.issuedS - 1 },
+      context: { nowMs: 0 as UnixMs, revocations: listOf() },
+    },
+  ],
+  [
+    'root.expired',
+    'a clock behind the build of this Edgeward',
+    {
+      context: {
+        nowMs: 0 as UnixMs,
+        builtMs: NOW,
+        root: rootOf({ expiresS: NOW / 1000 - 1 }),
+      },
+    },
+  ],
+  [
+    'trust.expired',
+    'a clock behind the issue of the root',
+    {
+      meta: { installExpiryS: CONTEXT.root.issuedS - 1 },
+      context: { nowMs: 0 as UnixMs },
+    },
+  ],
   [
     'rollback.sequence',
     'an older release',
@@ -166,10 +289,14 @@ describe('each reason', () => {
     expect(codeOf(admissible('boot', FACTS, anywhere))).toBe('accepted');
   });
 
-  it('every trust and rollback code of the table is in the lists here or of the signatures', () => {
+  it('every code of the table is in the lists here, or of a file that cannot be read', () => {
     const made = new Set([...ALWAYS, ...INSTALL].map(([code]) => code));
-    const codes = Object.keys(TRUST_FAULTS).filter((code) => /^(trust|rollback)\./.test(code));
-    expect(codes.filter((code) => !made.has(code))).toEqual(['trust.duplicate-signature']);
+    const codes = Object.keys(TRUST_FAULTS).filter((code) => !/^floor\./.test(code));
+    expect(codes.filter((code) => !made.has(code))).toEqual([
+      ...['root.malformed', 'root.invalid', 'root.threshold', 'root.step', 'root.missing'],
+      ...['revocation.malformed', 'revocation.invalid', 'revocation.no-role'],
+      'trust.duplicate-signature',
+    ]);
   });
 });
 
@@ -183,7 +310,10 @@ describe('over every act', () => {
         const floors = floorsOf({ ...FLOOR, securityVersion: floor, sequenceNumber: 0 });
         const change = { meta: { securityVersion: own }, facts: { sequenceNumber: sequence } };
         const code = codeOf(judge(act, { ...change, context: { floors } }));
-        expect(code).toBe(own < floor ? 'rollback.security-version' : 'accepted');
+        const above = own - floor;
+        const far = act === 'install' && above > SECURITY_VERSION_STEP_MAX;
+        const high = far ? 'rollback.fast-forward' : 'accepted';
+        expect(code).toBe(above < 0 ? 'rollback.security-version' : high);
       }),
       { seed: 61 },
     );
@@ -215,7 +345,8 @@ describe('over every act', () => {
   });
 
   it('a later clock never admits what an earlier one refused', () => {
-    const time = fc.nat(2_000_000_000);
+    // From the issue of the root on: before it no clock counts.
+    const time = fc.integer({ min: CONTEXT.root.issuedS, max: 2_000_000_000 });
     fc.assert(
       fc.property(time, time, time, (a, b, expiry) => {
         const at = (s: number): boolean =>
@@ -237,7 +368,7 @@ describe('over every act', () => {
         const floors = floorsOf({ ...FLOOR, securityVersion: floor, sequenceNumber: confirmed });
         const change = { meta: { securityVersion: own }, facts: { sequenceNumber: sequence } };
         const codes = ACTS.map((act) => judge(act, { ...change, context: { floors } }).ok);
-        if (codes[0]) expect(codes).toEqual([true, true, true, true]);
+        if (codes[0]) expect(codes).toEqual(ACTS.map(() => true));
       }),
       { seed: 64 },
     );

@@ -10,6 +10,8 @@ import { encodeCbor } from '../../../src/core/cose/encode.ts';
 import type { CborMap, CborValue } from '../../../src/core/cose/value.ts';
 import { openRecord, sealRecord } from '../../../src/core/crypto/mac.ts';
 import {
+  adoptRevocations,
+  adoptRoot,
   decodeFloor,
   EMPTY_FLOOR,
   encodeFloor,
@@ -20,12 +22,15 @@ import {
 } from '../../../src/core/trust/floor.ts';
 import { accepted, codeOf, faultIn } from '../base/outcome.ts';
 import { METADATA, packInput } from '../bundle/specimen.ts';
-import { FLOOR, floorsOf } from './trusting.ts';
+import { FLOOR, floorsOf, listOf, REVOKING, rootOf } from './trusting.ts';
 
 const KEY = new Uint8Array(32).fill(3);
 const RECORD: FloorRecord = {
   ...floorsOf(FLOOR, { ...FLOOR, model: 'pump' }),
   rootVersion: 3,
+  rootSha256: new Uint8Array(32).fill(4),
+  revocationVersion: 2,
+  revocationSha256: new Uint8Array(32).fill(5),
   clockFloorMs: 1_700_000_000_000,
   safeOutput: new Map([['logits', [1, 0]]]),
   safeOutputIo: ioSchemaToCbor(METADATA.io),
@@ -86,6 +91,18 @@ describe('the record', () => {
     ['cbor.truncated', 'an empty body', sealRecord(KEY, new Uint8Array(0))],
     ['cbor.trailing', 'a body and more', sealRecord(KEY, new Uint8Array([0, 0]))],
     ['field.unknown', 'an unknown member', having('x', 0)],
+    [
+      'floor.malformed',
+      'a revocation list without its digest',
+      written(new Map([...tree].filter(([name]) => name !== 'revocationSha256'))),
+    ],
+    [
+      'floor.malformed',
+      'the digest of no revocation list',
+      written(new Map([...tree].filter(([name]) => name !== 'revocationVersion'))),
+    ],
+    ['field.range', 'version 0 of a revocation list', having('revocationVersion', 0)],
+    ['field.range', 'a short digest of the root', having('rootSha256', new Uint8Array(31))],
     ['field.range', 'a negative generation', having('generation', -1)],
     ['field.range', 'too many floors', having('floors', Array(FLOORS_MAX + 1).fill(new Map()))],
     ['field.missing', 'a floor that says nothing', having('floors', [new Map()])],
@@ -130,6 +147,81 @@ describe('raising', () => {
   });
 });
 
+describe('what a device holds to from now on', () => {
+  const root = rootOf();
+
+  it('is the newest root, by version, digest and issue time, in the next generation', () => {
+    const adopted = adoptRoot(EMPTY_FLOOR, root);
+    expect(adopted).toEqual({
+      ...EMPTY_FLOOR,
+      generation: 1,
+      rootVersion: 3,
+      rootSha256: root.sha256,
+      clockFloorMs: root.issuedS * 1000,
+    });
+    expect(accepted(decodeFloor(encodeFloor(adopted, KEY), KEY))).toEqual(adopted);
+    // Nothing to write: neither for the same one nor for an older, nor another of its version.
+    expect(adoptRoot(adopted, root)).toBe(adopted);
+    expect(adoptRoot(adopted, { ...root, version: 2 })).toBe(adopted);
+    expect(adoptRoot(adopted, { ...root, sha256: new Uint8Array(32) })).toBe(adopted);
+    expect(adoptRoot(adopted, { ...root, version: Number.NaN })).toBe(adopted);
+    expect(adoptRoot(adopted, { ...root, version: 4 })).toMatchObject({ rootVersion: 4 });
+  });
+
+  it('gets the digest of a root that was recorded by version only', () => {
+    const early = { ...EMPTY_FLOOR, rootVersion: 3, clockFloorMs: 2 ** 50 };
+    expect(adoptRoot(early, root)).toEqual({
+      ...early,
+      generation: 1,
+      rootSha256: root.sha256,
+    });
+  });
+
+  it('is the newest revocation list', () => {
+    const list = listOf();
+    const adopted = adoptRevocations(EMPTY_FLOOR, list);
+    expect(adopted).toEqual({
+      ...EMPTY_FLOOR,
+      generation: 1,
+      revocationVersion: 4,
+      revocationSha256: list.sha256,
+      clockFloorMs: list.issuedS * 1000,
+    });
+    expect(accepted(decodeFloor(encodeFloor(adopted, KEY), KEY))).toEqual(adopted);
+    expect(adoptRevocations(adopted, list)).toBe(adopted);
+    expect(adoptRevocations(adopted, listOf({ version: 3 }))).toBe(adopted);
+    expect(adoptRevocations(adopted, listOf({ issuedS: 1 }))).toBe(adopted);
+    expect(adoptRevocations(adopted, { ...listOf({ version: 5 }), retired: true })).toBe(adopted);
+    expect(adoptRevocations(adopted, listOf({ version: 2 ** 53 - 1 }))).toBe(adopted);
+    expect(adoptRevocations(adopted, listOf({ version: 5 }))).toMatchObject({
+      revocationVersion: 5,
+    });
+  });
+
+  it('never falls, whatever is adopted and confirmed in whatever order', () => {
+    const version = fc.integer({ min: 1, max: 6 });
+    const step = fc.record({ root: version, list: version, floor: anyFloor });
+    fc.assert(
+      fc.property(fc.array(step, { maxLength: 8 }), (steps) => {
+        let record = EMPTY_FLOOR;
+        for (const { root: v, list: w, floor } of steps) {
+          const root_ = { ...REVOKING, version: v, issuedS: v };
+          const list_ = { ...LIST, version: w, issuedS: w };
+          const next = adoptRevocations(adoptRoot(raiseFloor(record, floor), root_), list_);
+          expect(next.generation).toBeGreaterThan(record.generation);
+          expect(next.rootVersion).toBe(Math.max(record.rootVersion, v));
+          expect(next.revocationVersion).toBe(Math.max(record.revocationVersion, w));
+          expect(next.clockFloorMs).toBeGreaterThanOrEqual(record.clockFloorMs);
+          record = next;
+        }
+      }),
+      { seed: 72, numRuns: 50 },
+    );
+  });
+});
+
+const LIST = listOf();
+
 describe('the largest record', () => {
   it('that signed bundles can bring about is read again, in bytes and in items', () => {
     // The most small items that fit in the metadata of one bundle, as its safe output.
@@ -146,6 +238,9 @@ describe('the largest record', () => {
       generation: Number.MAX_SAFE_INTEGER,
       floors,
       rootVersion: Number.MAX_SAFE_INTEGER,
+      rootSha256: new Uint8Array(32),
+      revocationVersion: Number.MAX_SAFE_INTEGER,
+      revocationSha256: new Uint8Array(32),
       clockFloorMs: Number.MAX_SAFE_INTEGER,
       safeOutput: most,
       safeOutputIo: ioSchemaToCbor(METADATA.io),

@@ -2,7 +2,12 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { toHex, utf8 } from '../../../src/core/base/bytes.ts';
-import { ROOT_BYTES_MAX, ROOT_KEYS_MAX, SIGNATURES_MAX } from '../../../src/core/base/limits.ts';
+import {
+  ROOT_BYTES_MAX,
+  ROOT_KEYS_MAX,
+  ROOT_SIGNATURES_MAX,
+  SIGNATURES_MAX,
+} from '../../../src/core/base/limits.ts';
 import { decodeCbor } from '../../../src/core/cose/decode.ts';
 import { externalAad } from '../../../src/core/cose/domain.ts';
 import { encodeCbor } from '../../../src/core/cose/encode.ts';
@@ -10,7 +15,14 @@ import { sign1 } from '../../../src/core/cose/sign1.ts';
 import type { CborValue } from '../../../src/core/cose/value.ts';
 import { sha256 } from '../../../src/core/crypto/digest.ts';
 import type { Signer } from '../../../src/core/crypto/ed25519.ts';
-import { decodeRoot, keyInRole, type RootSet, sealRoot } from '../../../src/core/trust/root.ts';
+import {
+  decodeRoot,
+  keyInRole,
+  knownKey,
+  type RootSet,
+  sealRoot,
+} from '../../../src/core/trust/root.ts';
+import { ROLE_NAMES, type Role } from '../../../src/core/trust/root-codec.ts';
 import { accepted, codeOf, faultIn } from '../base/outcome.ts';
 import { keyOf, RELEASE } from '../bundle/specimen.ts';
 import { TORSION, TORSION_NON_CANONICAL } from '../crypto/curve.ts';
@@ -43,6 +55,43 @@ describe('a root', () => {
     expect(keyInRole(root, 'release', new Uint8Array(32))).toBeUndefined();
   });
 
+  it('knows retired keys apart from those in use', () => {
+    const root = rootOf({
+      roles: { ...ROOT.roles, release: retiring(roleOf(1, RELEASE), SECOND) },
+    });
+    expect(keyInRole(root, 'release', SECOND.thumbprint)).toBeUndefined();
+    expect(knownKey(root, 'release', SECOND.thumbprint)?.publicKey).toEqual(SECOND.publicKey);
+    expect(knownKey(root, 'release', RELEASE.thumbprint)?.publicKey).toEqual(RELEASE.publicKey);
+    expect(knownKey(root, 'release', ROOT_KEY.thumbprint)).toBeUndefined();
+    expect(knownKey(root, 'operator', SECOND.thumbprint)).toBeUndefined();
+  });
+
+  it('may have every role, each with its own keys', () => {
+    const others = ROLE_NAMES.slice(2).map((name, i) => [name, roleOf(1, keyOf(60 + i))] as const);
+    const roles = { ...ROOT.roles, ...Object.fromEntries(others) };
+    const root = rootOf({ roles });
+    expect(root.roles).toEqual(roles);
+    for (const [i, name] of ROLE_NAMES.slice(2).entries()) {
+      const kid = keyOf(60 + i).thumbprint;
+      const holding = ROLE_NAMES.filter((role) => keyInRole(root, role, kid) !== undefined);
+      expect(holding).toEqual([name]);
+    }
+  });
+
+  it('refuses development keys in every role of a production root', () => {
+    const role: Role = { threshold: 1, keys: [{ ...SECOND, development: true }] };
+    const asRetired: Role = { ...roleOf(1, STRANGER), retired: role };
+    const before = { previous: { sha256: new Uint8Array(32), root: role } };
+    for (const name of ROLE_NAMES.slice(2)) {
+      for (const one of [role, asRetired]) {
+        const roles = { ...ROOT.roles, [name]: one };
+        expect(codeOf(seal({ roles })), name).toBe('trust.development-key');
+        expect(codeOf(seal({ roles, production: false })), name).toBe('accepted');
+      }
+    }
+    expect(codeOf(seal(before))).toBe('trust.development-key');
+  });
+
   it('wants its own threshold of its own keys', () => {
     const roles = { root: roleOf(2, ROOT_KEY, SECOND), release: roleOf(1, RELEASE) };
     expect(codeOf(seal({ roles }, [ROOT_KEY, SECOND]))).toBe('accepted');
@@ -55,6 +104,10 @@ describe('a root', () => {
   });
 });
 
+const retiring = (role: Role, ...signers: readonly Signer[]): Role => ({
+  ...role,
+  retired: roleOf(1, ...signers),
+});
 const keys = (count: number, from: number): Signer[] =>
   Array.from({ length: count }, (_, i) => keyOf(from + i));
 const many = keys(ROOT_KEYS_MAX + 1, 100);
@@ -121,6 +174,46 @@ const INVALID: [code: string, what: string, change: Partial<RootSet>][] = [
   ],
   ['root.malformed', 'a long class', { scope: { modelPrefixes: [], classes: ['x'.repeat(65)] } }],
   [
+    'root.invalid',
+    'a key in use and retired',
+    { roles: { ...ROOT.roles, release: retiring(roleOf(1, RELEASE), RELEASE) } },
+  ],
+  [
+    'root.invalid',
+    'a key retired from one role and in use in another',
+    { roles: { ...ROOT.roles, release: retiring(roleOf(1, RELEASE), ROOT_KEY) } },
+  ],
+  [
+    'root.invalid',
+    'what is confirmed wanting more signatures than what is new',
+    {
+      roles: {
+        ...ROOT.roles,
+        release: { ...roleOf(1, RELEASE), retired: { threshold: 2, keys: [] } },
+      },
+    },
+  ],
+  [
+    'field.unknown',
+    'a retired root key',
+    { roles: { ...ROOT.roles, root: retiring(roleOf(1, ROOT_KEY), SECOND) } },
+  ],
+  [
+    'root.invalid',
+    'a further role without keys',
+    { roles: { ...ROOT.roles, operator: roleOf(1) } },
+  ],
+  [
+    'root.invalid',
+    'a release key that may revoke',
+    { roles: { ...ROOT.roles, revocation: roleOf(1, RELEASE) } },
+  ],
+  [
+    'root.invalid',
+    'a key twice in the root before',
+    { previous: { sha256: new Uint8Array(32), root: roleOf(1, SECOND, SECOND) } },
+  ],
+  [
     'trust.development-key',
     'a development key in production',
     {
@@ -184,9 +277,14 @@ const MALFORMED: [code: string, what: string, bytes: Uint8Array][] = [
   ['root.malformed', 'a payload that is no byte string', encodeCbor(['x', BLOCKS])],
   ['root.malformed', 'signatures that are no list', encodeCbor([PAYLOAD, 0])],
   ['root.malformed', 'a signature that is no byte string', encodeCbor([PAYLOAD, [0]])],
-  ['root.malformed', 'nine signatures', encodeCbor([PAYLOAD, Array(9).fill(BLOCKS[0])])],
+  [
+    'root.malformed',
+    'more signatures than two roots can want',
+    encodeCbor([PAYLOAD, Array(ROOT_SIGNATURES_MAX + 1).fill(BLOCKS[0])]),
+  ],
   ['root.malformed', 'a payload that is a list', rootFile([])],
-  ['root.malformed', 'another profile', rootFile(treeWith('profile', 'edgeward-root/2'))],
+  ['root.malformed', 'a later profile', rootFile(treeWith('profile', 'edgeward-root/3'))],
+  ['root.malformed', 'an earlier profile', rootFile(treeWith('profile', 'edgeward-root/1'))],
   [
     'root.malformed',
     'a class that is a number',

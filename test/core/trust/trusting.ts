@@ -3,7 +3,14 @@ import type { UnixMs } from '../../../src/core/base/time.ts';
 import type { Signer } from '../../../src/core/crypto/ed25519.ts';
 import type { TrustContext } from '../../../src/core/trust/admissible.ts';
 import { EMPTY_FLOOR, type Floor, type FloorRecord } from '../../../src/core/trust/floor.ts';
-import { decodeRoot, type Role, type RootSet, sealRoot } from '../../../src/core/trust/root.ts';
+import {
+  decodeRevocations,
+  draftRevocations,
+  type RevocationContent,
+  type RevocationList,
+} from '../../../src/core/trust/revocation.ts';
+import { decodeRoot, type RootSet, sealRoot } from '../../../src/core/trust/root.ts';
+import type { Role } from '../../../src/core/trust/root-codec.ts';
 import { accepted } from '../base/outcome.ts';
 import { keyOf, METADATA, RELEASE } from '../bundle/specimen.ts';
 
@@ -28,6 +35,27 @@ export function rootOf(
   signers: readonly Signer[] = [ROOT_KEY],
 ): RootSet {
   return accepted(decodeRoot(accepted(sealRoot({ ...ROOT, ...change }, signers))));
+}
+
+export const REVOCATION_KEY: Signer = keyOf(24);
+
+/** `ROOT` with one revocation key. */
+export const REVOKING: RootSet = rootOf({
+  roles: { ...ROOT.roles, revocation: roleOf(1, REVOCATION_KEY) },
+});
+
+export const REVOCATIONS: RevocationContent = {
+  version: 4,
+  issuedS: 1_710_000_000,
+  keys: [],
+  manifests: [],
+  minimums: [],
+};
+
+/** A list that was signed under `REVOKING` and read back, with other members. */
+export function listOf(change: Partial<RevocationContent> = {}): RevocationList {
+  const bytes = draftRevocations({ ...REVOCATIONS, ...change }, [REVOCATION_KEY], REVOKING);
+  return accepted(decodeRevocations(accepted(bytes), REVOKING));
 }
 
 export const NOW = 1_750_000_000_000 as UnixMs;
