@@ -1,6 +1,9 @@
 /** `edgeward pack`: model, guard and metadata into one signed bundle, verified before it is written. */
 import { need } from '../../core/base/fault.ts';
 import { GUARD_POLICY_BYTES_MAX } from '../../core/base/limits.ts';
+import { bytesToSign } from '../../core/crypto/detached-signature.ts';
+import type { Signer } from '../../core/crypto/ed25519.ts';
+import type { VerifiedBundle } from '../../core/trust/verify.ts';
 import { readFileBounded } from '../../host/store/files.ts';
 import { openFrames } from '../maker/frames.ts';
 import { type GoldenMade, makeGolden } from '../maker/golden.ts';
@@ -9,11 +12,11 @@ import { packModel } from '../maker/packing.ts';
 import { refuseCli } from './faults.ts';
 import { openModelFiles } from './model-files.ts';
 import { writeOutput } from './output-file.ts';
-import { openKeys, type PassphraseOptions } from './passphrase.ts';
+import { inputsOf, type SigningOptions, signingWay, writeRequest } from './signing-way.ts';
 import { note, say, sayJson, styled } from './terminal.ts';
 import { identityOf } from './trusted-bundle.ts';
 
-export interface PackOptions extends PassphraseOptions {
+export interface PackOptions extends SigningOptions {
   readonly model: string;
   readonly guard?: string;
   readonly contractOnly?: boolean;
@@ -25,9 +28,6 @@ export interface PackOptions extends PassphraseOptions {
   readonly securityVersion: number;
   readonly sequence?: number;
   readonly class: string;
-  readonly key: readonly string[];
-  readonly out: string;
-  readonly json?: boolean;
 }
 
 /**
@@ -37,14 +37,14 @@ export async function pack(options: PackOptions): Promise<void> {
   if ((options.guard === undefined) === (options.contractOnly !== true)) {
     throw refuseCli('cli.option', 'give either --guard or --contract-only');
   }
-  const keys = await openKeys(options.key, options);
+  const way = await signingWay(options);
   const guard =
     options.guard === undefined
       ? undefined
       : need(readFileBounded(options.guard, GUARD_POLICY_BYTES_MAX));
   const maker = await openModelFiles(options.model, options.metadata);
   const golden = await goldenOf(maker, options);
-  const { bytes, bundle } = need(
+  const packedBy = (signers: readonly Signer[]) =>
     packModel(maker, {
       name: options.name,
       version: options.version,
@@ -53,13 +53,37 @@ export async function pack(options: PackOptions): Promise<void> {
       hardwareClass: options.class,
       guard,
       golden: golden?.bytes,
-      signers: keys.map(({ signer }) => signer),
-    }),
-  );
+      signers,
+    });
   const samples = (options.golden || []).map((arg) => arg.slice(arg.indexOf('=') + 1));
-  const inputs = [options.model, options.guard, options.metadata, ...options.key, ...samples];
+  const { model, metadata } = options;
+  const inputs = [model, options.guard, metadata, ...inputsOf(options), ...samples];
+  if (way.kind === 'request') {
+    // Packing is reproducible: the same inputs give these bytes again when the signature is there.
+    const asked = need(bytesToSign(way.key.publicKey, (signer) => packedBy([signer])));
+    const { name, version } = options;
+    const what = `${name} ${version}; to write it, pack the same again with --signature`;
+    writeRequest(options, way.key, asked, inputs, { what, name, version });
+    return;
+  }
+  const { bytes, bundle } = need(packedBy(way.keys.map(({ signer }) => signer)));
   writeOutput(options.out, bytes, inputs);
-  const development = keys.some((key) => key.development);
+  tell(
+    options,
+    bytes,
+    bundle,
+    golden,
+    way.keys.some((key) => key.development),
+  );
+}
+
+function tell(
+  options: PackOptions,
+  bytes: Uint8Array,
+  bundle: VerifiedBundle,
+  golden: GoldenMade | undefined,
+  development: boolean,
+): void {
   const identity = { ...identityOf(bundle), development };
   if (options.json === true) {
     const goldenVectors = golden?.vectors ?? 0;

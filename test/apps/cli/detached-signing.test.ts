@@ -12,7 +12,9 @@ import { sealRoot } from '../../../src/core/trust/root.ts';
 import { accepted } from '../../core/base/outcome.ts';
 import { keyOf, packed, RELEASE } from '../../core/bundle/specimen.ts';
 import { ROOT, ROOT_KEY, roleOf } from '../../core/trust/trusting.ts';
+import { toyModel } from '../maker/toy.ts';
 import { edgeward, expectRefused, jsonOf } from './program.ts';
+import { METADATA } from './toy-bench.ts';
 
 const exit = (family: string): number => EXIT_CODES[family] as number;
 const SECOND = keyOf(12);
@@ -127,5 +129,37 @@ describe('edgeward sign with a key elsewhere', () => {
   it('overwrites none of its inputs', async () => {
     const ran = await edgeward(request('second', 'second.pub'));
     expectRefused(ran, 'cli.option', exit('cli'), /would overwrite/);
+  });
+});
+
+describe('edgeward pack with a key elsewhere', () => {
+  const pack = (version: string, ...more: string[]): string[] => [
+    ...['pack', '--model', at('toy.onnx'), '--metadata', at('toy.json'), '--contract-only'],
+    ...['--name', 'toy', '--version', version, '--security-version', '7', '--class', 'bench'],
+    ...more,
+  ];
+  const pub = (): string[] => ['--pub', at('second.pub')];
+
+  it.skipIf(!tool)(`packs the bundle that a key file would have signed${reason}`, async () => {
+    write('toy.onnx', toyModel());
+    write('toy.json', JSON.stringify(METADATA));
+    const asked = await jsonOf(pack('1.2.3', '--request', ...pub(), '--out', at('p.tbs')));
+    expect(asked).toMatchObject({ name: 'toy', version: '1.2.3' });
+    const openssl = ['pkeyutl', '-sign', '-rawin', '-inkey', at('second.key')];
+    const files = ['-in', at('p.tbs'), '-out', at('p.sig')];
+    expect(spawnSync('openssl', [...openssl, ...files]).status).toBe(0);
+    const signature = [...pub(), '--signature', at('p.sig')];
+    const made = await jsonOf(pack('1.2.3', ...signature, '--out', at('p.bundle')));
+    expect(made).toMatchObject({ signers: [toHex(SECOND.thumbprint)], development: false });
+    await jsonOf(pack('1.2.3', '--key', at('second.key'), '--out', at('q.bundle')));
+    expect(readFileSync(at('p.bundle'))).toEqual(readFileSync(at('q.bundle')));
+    const other = await edgeward(pack('1.2.4', ...signature, '--out', at('no.bundle')));
+    expectRefused(other, 'crypto.bad-signature', exit('crypto'));
+    expect(existsSync(at('no.bundle'))).toBe(false);
+  });
+
+  it('needs a key of some kind', async () => {
+    const ran = await edgeward(pack('1.2.3', '--out', at('no.bundle')));
+    expectRefused(ran, 'cli.option', exit('cli'), /--key to sign with/);
   });
 });
