@@ -61,6 +61,8 @@ export const VERITY_MEASURE_DEADLINE_MS: number = 10_000;
 export const VERITY_ENABLE_DEADLINE_MS: number = 300_000;
 /** Share of one core that the scrubber takes. */
 export const SCRUB_PERCENT: number = 1;
+/** Read and hashed at once: it holds the event loop, so a frame may wait for it. */
+export const SCRUB_SLICE_BYTES: number = 64 * 1024;
 /** From the end of one pass of the scrubber to the start of the next. */
 export const SCRUB_PAUSE_MS: number = 3_600_000;
 
@@ -180,3 +182,6 @@ export const BOOT_RECORD_BYTES_MAX: number = 4096;
 export const TRIAL_ATTEMPTS: number = 3;
 /** Names that are looked at in the folder of one slot. */
 export const SLOT_FILES_MAX: number = 256;
+
+/** How long a boot waits for a command that is changing the slots. */
+export const SLOTS_LOCK_WAIT_MS = 30_000;
