@@ -53,7 +53,8 @@ function defineRoot(program: Command): void {
   root
     .command('init')
     .description('make the first root: who may sign roots, who may release bundles')
-    .requiredOption('--root-key <FILE.key...>', 'private keys of the root role; all of them sign')
+    .option('--root-key <FILE.key...>', 'private keys of the root role; all of them sign', [])
+    .option('--root-pub <FILE.pub...>', 'root keys of others, who then use `root sign`')
     .option(...PASSPHRASE_FILE)
     .requiredOption('--release-key <FILE.pub...>', 'public keys that may release bundles')
     .option('--revocation-key <FILE.pub...>', 'public keys that may sign revocation lists')

@@ -20,6 +20,7 @@ interface RootOptions extends PassphraseOptions {
 
 export interface RootInitOptions extends RootOptions {
   readonly rootKey: readonly string[];
+  readonly rootPub?: readonly string[];
   readonly releaseKey: readonly string[];
   readonly revocationKey?: readonly string[];
   readonly operatorKey?: readonly string[];
@@ -39,12 +40,16 @@ export interface RootRotateOptions extends RootOptions {
   readonly rootKey: readonly string[];
 }
 
-/** Refuses with `cli.option`, `store.exists`, `store.*`, `key.*`, `root.*`, `trust.development-key`. */
+/**
+ * Writes the first root, which may still lack signatures. Refuses with `cli.option`, `store.exists`,
+ * `store.*`, `key.*`, `root.*`, `trust.development-key`.
+ */
 export async function rootInit(options: RootInitOptions): Promise<void> {
   const named = thresholds(options.roleThreshold);
   const bytes = need(
     makeRoot({
       rootKeys: await openKeys(options.rootKey, options),
+      otherRootKeys: (options.rootPub ?? []).map((path) => need(openPublicKey(path))),
       releaseKeys: options.releaseKey.map((path) => need(openPublicKey(path))),
       threshold: named.root ?? options.threshold,
       releaseThreshold: named.release ?? options.releaseThreshold,

@@ -48,7 +48,7 @@ export function defineRevokeSign(revoke: Command): void {
   signing(command, 'revocation')
     .requiredOption('--out <FILE>', 'list to write; with --request, the bytes to be signed')
     .option('--json', 'print JSON')
-    .addHelpText('after', elsewhere('revoke sign', 'L.cbor'))
+    .addHelpText('after', elsewhere('revoke sign', 'L.cbor', ' --root root.cbor'))
     .action(async (file, options) => {
       return (await import('./document-sign.ts')).revokeSign(file, options);
     });
@@ -74,16 +74,16 @@ export function keyElsewhere(command: Command): Command {
     .option('--signature <FILE.sig>', 'what it made of the request: 64 bytes, or their base64');
 }
 
-function elsewhere(command: string, file: string): string {
+function elsewhere(command: string, file: string, more = ''): string {
   const [name] = file.split('.');
   const token = 'pkcs11-tool --module M.so --login --id ID';
   return `
 A key in a PKCS#11 token, a key service or on another machine signs in two steps. It is pure
 Ed25519 over the file as it is, not over a hash of it:
-  edgeward ${command} ${file} --request --pub k.pub --out ${name}.tbs
+  edgeward ${command} ${file}${more} --request --pub k.pub --out ${name}.tbs
   openssl pkeyutl -sign -rawin -inkey k.key -in ${name}.tbs -out ${name}.sig
 or
   ${token} --sign --mechanism EDDSA -i ${name}.tbs -o ${name}.sig
 then
-  edgeward ${command} ${file} --add --pub k.pub --signature ${name}.sig --out ${name}2.${file.slice(file.indexOf('.') + 1)}`;
+  edgeward ${command} ${file}${more} --add --pub k.pub --signature ${name}.sig --out ${name}2.${file.slice(file.indexOf('.') + 1)}`;
 }

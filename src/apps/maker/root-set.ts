@@ -4,7 +4,7 @@ import { attempt, need, type Result } from '../../core/base/fault.ts';
 import type { PrivateKeyFile, PublicKeyFile } from '../../core/crypto/pem.ts';
 import { thumbprintOf } from '../../core/crypto/thumbprint.ts';
 import { refuseTrust } from '../../core/trust/faults.ts';
-import { draftRoot, type RootSet, sealRoot } from '../../core/trust/root.ts';
+import { draftRoot, type RootSet } from '../../core/trust/root.ts';
 import type {
   Quorum,
   ReleaseScope,
@@ -18,6 +18,8 @@ import { systemClock } from '../../host/platform/clock.ts';
 export interface FirstRoot {
   /** All of them sign. */
   readonly rootKeys: readonly PrivateKeyFile[];
+  /** Root keys of others, who sign on machines of their own. */
+  readonly otherRootKeys?: readonly PublicKeyFile[];
   readonly releaseKeys: readonly PublicKeyFile[];
   readonly threshold: number;
   readonly releaseThreshold: number;
@@ -47,7 +49,10 @@ export interface RootChange {
   readonly expiresS?: number | null | undefined;
 }
 
-/** Version 1 of a root, issued now. Faults: `root.*`, `trust.development-key`. */
+/**
+ * Version 1 of a root, issued now; it may still lack signatures of others. Faults: `root.*`,
+ * `trust.development-key`.
+ */
 export function makeRoot(first: FirstRoot): Result<Uint8Array> {
   return attempt(() => {
     const { rootKeys, releaseKeys, threshold, releaseThreshold, expiresS } = first;
@@ -56,7 +61,7 @@ export function makeRoot(first: FirstRoot): Result<Uint8Array> {
         [name, { threshold: role.threshold, keys: role.keys.map(entryOf) }] as const,
     );
     return need(
-      sealRoot(
+      draftRoot(
         {
           version: 1,
           production: first.production,
@@ -66,9 +71,12 @@ export function makeRoot(first: FirstRoot): Result<Uint8Array> {
             ...Object.fromEntries(others),
             root: {
               threshold,
-              keys: rootKeys.map(({ signer, development }) => {
-                return { publicKey: signer.publicKey, development };
-              }),
+              keys: [
+                ...rootKeys.map(({ signer: { publicKey }, development }) => {
+                  return { publicKey, development };
+                }),
+                ...(first.otherRootKeys ?? []).map(entryOf),
+              ],
             },
             release: { threshold: releaseThreshold, keys: releaseKeys.map(entryOf) },
           },

@@ -96,6 +96,22 @@ describe('edgeward root sign', () => {
     expect(toHex(root.sha256)).toBe(first['sha256']);
   });
 
+  it('completes a first root that was made of public keys only', async () => {
+    const init = ['root', 'init', '--root-pub', at('alice.pub'), at('bob.pub'), '--threshold', '2'];
+    const release = ['--release-key', at('revoker.pub'), '--production'];
+    const made = await jsonOf([...init, ...release, '--out', at('first.cbor')]);
+    expect(made).toMatchObject({ complete: false, missing: { own: 2 }, signers: [] });
+    expectRefused(
+      await edgeward(['verify', at('none.bundle'), '--root', at('first.cbor')]),
+      'root.threshold',
+      exit('root'),
+    );
+    await jsonOf(add('first.cbor', 'bob', 'second.cbor'));
+    const whole = await jsonOf(alice('second.cbor', 'third.cbor'));
+    expect(whole).toMatchObject({ complete: true, sha256: made['sha256'] });
+    expect(accepted(decodeRoot(read('third.cbor'))).production).toBe(true);
+  });
+
   it('takes the signatures of a copy that was signed apart: the same root in any order', async () => {
     await jsonOf(alice('draft.cbor', 'a.cbor'));
     await jsonOf(add('draft.cbor', 'bob', 'b.cbor'));

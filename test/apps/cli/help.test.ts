@@ -6,8 +6,10 @@ import { edgeward, type Ran } from './program.ts';
 
 const COMMANDS = [
   ...['', 'keygen', 'root', 'root init', 'root show', 'calibrate', 'pack', 'verify', 'inspect'],
-  ...['infer', 'run', 'demo', 'features', 'scan', 'sign'],
+  ...['infer', 'run', 'demo', 'features', 'scan', 'sign', 'root rotate', 'root sign', 'revoke'],
+  ...['revoke show', 'revoke sign'],
 ];
+const GROUPS = ['root', 'revoke'];
 const helps = new Map<string, Ran>();
 
 beforeAll(async () => {
@@ -48,11 +50,12 @@ describe('--help', () => {
 
   it('lists every command, and every command has been asked here', () => {
     const top = entries((helps.get('') as Ran).stdout, 'Commands');
-    const below = entries((helps.get('root') as Ran).stdout, 'Commands');
-    const names = [
-      ...top.map(({ name }) => name.split(' ')[0]),
-      ...below.map(({ name }) => `root ${name.split(' ')[0]}`),
-    ];
+    const below = GROUPS.flatMap((group) =>
+      entries((helps.get(group) as Ran).stdout, 'Commands').map(
+        ({ name }) => `${group} ${name.split(' ')[0]}`,
+      ),
+    );
+    const names = [...top.map(({ name }) => name.split(/[ |]/)[0]), ...below];
     const asked = [...COMMANDS.slice(1), 'help', 'root help'];
     expect(names.sort()).toEqual(asked.sort());
   });
@@ -62,6 +65,17 @@ describe('--help', () => {
       if (command === '' || command === 'root') continue;
       expect(helps.get(command)?.stdout, command).toMatch(/--json/);
     }
+  });
+
+  it('shows how a key that is elsewhere signs', () => {
+    for (const command of ['sign', 'root sign', 'revoke sign']) {
+      const { stdout } = helps.get(command) as Ran;
+      expect(stdout).toMatch(/openssl pkeyutl -sign -rawin -inkey k\.key -in \w+\.tbs/);
+      expect(stdout).toMatch(/pkcs11-tool .* --sign --mechanism EDDSA/);
+      expect(stdout).toContain(`edgeward ${command} `);
+    }
+    expect(helps.get('keygen')?.stdout).toMatch(/--encrypt .*PBES2/);
+    expect(helps.get('pack')?.stdout).toContain('--request --pub k.pub');
   });
 
   it('documents the exit codes', () => {
