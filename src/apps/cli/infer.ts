@@ -3,7 +3,7 @@ import { need } from '../../core/base/fault.ts';
 import { loadBoardProfile, thisBoard } from '../../host/platform/board.ts';
 import { systemClock } from '../../host/platform/clock.ts';
 import { GuardedSession } from '../../host/runtime/guarded-session.ts';
-import { openModel } from '../../host/runtime/loaded-model.ts';
+import { openModel, RUN_ROLES } from '../../host/runtime/loaded-model.ts';
 import { openFrames } from '../maker/frames.ts';
 import { judgementJson, judgementLine } from './judgement-line.ts';
 import { note, say, sayJson } from './terminal.ts';
@@ -16,7 +16,7 @@ export interface InferOptions extends TrustOptions {
 
 /** Refuses with what `verify` finds, `cli.input`, `npy.*`, `inference.*`, `runtime.*`. */
 export async function infer(file: string, options: InferOptions): Promise<void> {
-  const bundle = openTrusted(file, 'boot', options, { keep: ['model', 'guard'] });
+  const bundle = openTrusted(file, 'boot', options, { keep: RUN_ROLES });
   warnDevelopment(bundle);
   const frames = openFrames(options.input, bundle.meta.io.inputs);
   const board = need(await loadBoardProfile(options.board ?? thisBoard()));

@@ -1,13 +1,18 @@
 /** From a verified bundle to a running model: everything that contradicts itself is refused. */
 import { afterAll, describe, expect, it } from 'vitest';
+import { GOLDEN_BOOT_RUNS } from '../../../src/core/base/limits.ts';
+import { encodeGolden } from '../../../src/core/bundle/golden-codec.ts';
+import { toleranceOf } from '../../../src/core/bundle/golden-tolerance.ts';
 import { bytesSource } from '../../../src/core/bundle/source.ts';
 import { sha256 } from '../../../src/core/crypto/digest.ts';
+import type { Tensor } from '../../../src/core/numeric/tensor.ts';
 import { encodeModel } from '../../../src/core/onnx/writer.ts';
 import { type VerifiedBundle, verifyBundle } from '../../../src/core/trust/verify.ts';
 import {
   type BoardLimits,
   type LoadedModel,
   openModel,
+  RUN_ROLES,
   readGuarding,
 } from '../../../src/host/runtime/loaded-model.ts';
 import { accepted, codeOf, faultIn } from '../../core/base/outcome.ts';
@@ -36,7 +41,7 @@ afterAll(() => Promise.all(opened.map(({ engine }) => engine.close())));
 
 function verified(change: ReleaseChange = {}): VerifiedBundle {
   const source = bytesSource(release(change));
-  return accepted(verifyBundle(source, 'boot', CONTEXT, { keep: ['model', 'guard'] }));
+  return accepted(verifyBundle(source, 'boot', CONTEXT, { keep: RUN_ROLES }));
 }
 
 async function open(change: ReleaseChange = {}, board: BoardLimits = BOARD) {
@@ -75,6 +80,59 @@ describe('readGuarding', () => {
     expect(code({ policy: new Uint8Array(9), detection: 'reduced' })).toMatch(/^cbor\./);
     const safe = new Map([['outputs', new Map([['y', [100, 0]]])]]);
     expect(code({ safe })).toBe('guard.safe-output-contract');
+  });
+});
+
+/** What the echo model gives, or what `answers` says instead, as the payload of a bundle. */
+function golden(model: Uint8Array = ECHO, answers: readonly number[] = [3, 4]): Uint8Array {
+  const y = (values: readonly number[]): Tensor => {
+    return { dtype: 'float32', dims: [1, 2], data: Float32Array.from(values) };
+  };
+  return encodeGolden({
+    modelSha256: sha256(model),
+    tolerances: new Map([['y', toleranceOf([y(answers)])]]),
+    vectors: [{ inputs: frame(3, 4), outputs: new Map([['y', y(answers)]]) }],
+  });
+}
+
+describe('golden vectors of a bundle', () => {
+  it('are held against the model at boot, some runs long, and once in each later self-test', async () => {
+    const model = accepted(await open({ golden: golden() }));
+    expect(model.golden?.vectors).toHaveLength(1);
+    const atBoot = model.engine.stats().runs;
+    // The clock of this test stands still, so that all runs of the warm-up are made.
+    expect(atBoot).toBe(GOLDEN_BOOT_RUNS);
+    expect(codeOf(await model.selfTest())).toBe('accepted');
+    expect(model.engine.stats().runs).toBe(atBoot + 1);
+    expect(accepted(await open()).golden).toBeUndefined();
+  });
+
+  it('refuse a model that gives something else, and end its worker', async () => {
+    accepted(await open());
+    const before = workersAlive();
+    const fault = faultIn(await open({ golden: golden(ECHO, [3, 4.5]) }));
+    expect(fault.code).toBe('golden.differs');
+    expect(fault.message).toContain('output y, element [0, 1]: 4 where 4.5 was expected');
+    await until(() => workersAlive() === before);
+  });
+
+  it('take the place of the neutral frame: a model may give NaN where nobody looks', async () => {
+    expect(codeOf(await open({ model: NAN_ON_ZEROS }))).toBe('runtime.self-test');
+    const change = { model: NAN_ON_ZEROS, golden: golden(NAN_ON_ZEROS, [1, 1]) };
+    expect(codeOf(await open(change))).toBe('accepted');
+  });
+
+  it('are refused before any session where they belong to another model or make no sense', () => {
+    const code = (bytes: Uint8Array): string => codeOf(readGuarding(verified({ golden: bytes })));
+    expect(code(golden(NAN_ON_ZEROS))).toBe('golden.model');
+    expect(code(new Uint8Array(0))).toBe('cbor.truncated');
+    expect(code(golden())).toBe('accepted');
+  });
+
+  it('must have been kept: a device that forgot them would test less than was signed', () => {
+    const source = bytesSource(release({ golden: golden() }));
+    const bundle = accepted(verifyBundle(source, 'boot', CONTEXT, { keep: ['model', 'guard'] }));
+    expect(() => readGuarding(bundle)).toThrow(/without keeping the golden vectors/);
   });
 });
 

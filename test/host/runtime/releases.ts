@@ -102,15 +102,24 @@ export interface ReleaseChange extends Partial<Omit<ModelMetadata, 'files' | 'sa
   readonly safe?: CborMap | 'none';
   readonly model?: Uint8Array;
   readonly policy?: Uint8Array;
+  readonly golden?: Uint8Array;
   readonly sequenceNumber?: number;
   readonly signer?: Signer;
 }
 
 /** A signed bundle of the echo model, or of what `change` says. */
 export function release(change: ReleaseChange = {}): Uint8Array {
-  const { model = ECHO, policy, sequenceNumber = 9, signer = RELEASE_KEY, ...rest } = change;
+  const {
+    model = ECHO,
+    policy,
+    golden,
+    sequenceNumber = 9,
+    signer = RELEASE_KEY,
+    ...rest
+  } = change;
   const { safe = SAFE, ...metadata } = rest;
   const guard = policy && ({ path: 'guard.cbor', role: 'guard', bytes: policy } as const);
+  const vectors = golden && ({ path: 'golden.cbor', role: 'golden', bytes: golden } as const);
   return accepted(
     packBundleBytes({
       metadata: {
@@ -131,7 +140,11 @@ export function release(change: ReleaseChange = {}): Uint8Array {
         ...(safe === 'none' ? {} : { safeOutput: safe }),
         ...metadata,
       },
-      files: [{ path: 'model.onnx', role: 'model', bytes: model }, ...(guard ? [guard] : [])],
+      files: [
+        { path: 'model.onnx', role: 'model', bytes: model },
+        ...(guard ? [guard] : []),
+        ...(vectors ? [vectors] : []),
+      ],
       sequenceNumber,
       signers: [signer],
     }),
