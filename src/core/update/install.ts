@@ -128,9 +128,12 @@ class Install implements InstallStream {
   push(chunk: Uint8Array): Result<true> {
     return attempt(() =>
       this.guard(() => {
-        for (let at = 0; at < chunk.length; ) {
-          const rest = chunk.subarray(at);
-          at += this.#staging === undefined ? this.#takeHead(rest) : this.#take(rest);
+        // By position: a file that another slot holds may take the position past this chunk.
+        const start = this.position;
+        while (this.position - start < chunk.length) {
+          const rest = chunk.subarray(this.position - start);
+          if (this.#staging === undefined) this.#takeHead(rest);
+          else this.#take(rest);
         }
         return true as const;
       }),
@@ -175,13 +178,12 @@ class Install implements InstallStream {
     return BLOCK_BYTES + claimed + paddingBytes(claimed);
   }
 
-  #takeHead(chunk: Uint8Array): number {
+  #takeHead(chunk: Uint8Array): void {
     const count = Math.min(chunk.length, this.#headBytes() - this.position);
     this.#head.set(chunk.subarray(0, count), this.position);
     this.position += count;
     const complete = this.position > BLOCK_BYTES || this.#headBytes() === BLOCK_BYTES;
     if (complete && this.position === this.#headBytes()) this.#admit();
-    return count;
   }
 
   /** The gate: signatures, metadata and `admissible`, before a slot is touched. */
@@ -258,7 +260,7 @@ class Install implements InstallStream {
     });
   }
 
-  #take(chunk: Uint8Array): number {
+  #take(chunk: Uint8Array): void {
     const staging = this.#current();
     const segment = staging.segments[staging.index];
     if (segment === undefined) {
@@ -279,7 +281,6 @@ class Install implements InstallStream {
       staging.index++;
       this.#enter();
     } else this.#options.onProgress?.(this.position, archiveBytes(staging.segments));
-    return piece.length;
   }
 
   #leave(staging: Staging, segment: Segment): void {
