@@ -1,34 +1,15 @@
-/** The two records a device keeps about itself: the rollback floor and the boot counter. */
+/** The boot counter that a device keeps about itself. */
 import { attempt, need, type Result } from '../../core/base/fault.ts';
-import { FLOOR_BYTES_MAX } from '../../core/base/limits.ts';
 import { decodeCbor } from '../../core/cose/decode.ts';
 import { encodeCbor } from '../../core/cose/encode.ts';
 import { openRecord, sealRecord } from '../../core/crypto/mac.ts';
-import { decodeFloor, EMPTY_FLOOR, encodeFloor, type FloorRecord } from '../../core/trust/floor.ts';
 import { refuseStore } from './faults.ts';
 import { openRecordPair, type RecordPair } from './record-pair.ts';
 
 const EPOCH_BYTES_MAX = 64;
 
-export interface FloorStore {
-  /** The empty record when none was ever written; `damagedCopies` of two. */
-  read(): Result<{ readonly record: FloorRecord; readonly damagedCopies: number }>;
-  write(record: FloorRecord): Result<true>;
-}
-
-/** Floor tier T0: `FOLDER/floor.0` and `.1`. Faults: `store.*`. */
-export function openFloorStore(folder: string, macKey: Uint8Array): FloorStore {
-  const pair = openRecordPair<FloorRecord>(`${folder}/floor`, {
-    bytesMax: FLOOR_BYTES_MAX,
-    encode: (record) => encodeFloor(record, macKey),
-    decode: (bytes) => decodeFloor(bytes, macKey),
-    generation: (record) => record.generation,
-  });
-  return {
-    read: () => attempt(() => need(pair.read()) ?? { record: EMPTY_FLOOR, damagedCopies: 0 }),
-    write: (record) => pair.write(record),
-  };
-}
+export type { FloorStore } from '../../core/trust/floor-store.ts';
+export { openFloorStore } from './floor-file.ts';
 
 /**
  * Raises the boot counter and gives its new value, made durable before anything is signed with it:

@@ -250,7 +250,7 @@ describe('the floor', () => {
     await boot({});
     const workers = workersAlive();
     const full = err(faultOf(STORE_FAULTS, 'store.write', 'ENOSPC'));
-    const stuck = { ...inputFor(state, []), floors: { read: floors.read, write: () => full } };
+    const stuck = { ...inputFor(state, []), floors: { ...floors, write: () => full } };
     expect(faultIn(await bootModel(stuck)).code).toBe('store.write');
     await until(() => workersAlive() === workers);
   });
