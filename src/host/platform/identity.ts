@@ -13,6 +13,10 @@ import { makeFolder, readFileBounded, readSecretFile, writeFileAtomic } from '..
 import { refusePlatform } from './faults.ts';
 
 const BOOT_SEED_BYTES = 16;
+/** What the device key sealed: both copies of each record. */
+const SEALED_FILES: readonly string[] = ['boot', 'epoch', 'floor-tier', 'floor']
+  .flatMap((name) => [`${name}.0`, `${name}.1`])
+  .concat('floor.2', 'floor.3');
 
 export interface DeviceIdentity {
   readonly keys: DeviceKeys;
@@ -32,6 +36,11 @@ export function loadIdentity(folder: string): Result<DeviceIdentity> {
     keepPublicKey(`${folder}/device.pub`, utf8(writePublicKey(keys.signer.publicKey)));
     return { keys, defaultName: `ew-${toHex(keys.signer.thumbprint).slice(0, 12)}` };
   });
+}
+
+/** Whether the folder is a device's already. */
+export function hasIdentity(folder: string): boolean {
+  return existsSync(`${folder}/device.key`);
 }
 
 /** New at every boot, so that two chains of one epoch can be told apart. */
@@ -70,9 +79,7 @@ function keepPublicKey(path: string, text: Uint8Array): void {
 
 /** Records without the key that sealed them mean a lost key: a new one would hide that. */
 function firstSecret(folder: string, path: string): Uint8Array {
-  const left = ['floor.0', 'floor.1', 'epoch.0', 'epoch.1'].find((name) =>
-    existsSync(`${folder}/${name}`),
-  );
+  const left = SEALED_FILES.find((name) => existsSync(`${folder}/${name}`));
   if (left === undefined) return makeSecret(path);
   throw refusePlatform('platform.identity', `${path} is missing, though ${left} is there`);
 }
