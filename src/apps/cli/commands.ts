@@ -8,8 +8,17 @@ import {
   PACK_ELSEWHERE,
   PASSPHRASE_FILE,
 } from './signing-commands.ts';
+import {
+  defineApprove,
+  defineCheck,
+  defineConfirm,
+  defineInstall,
+  defineRevert,
+  defineStatus,
+  trustOptions,
+} from './slot-commands.ts';
 import { defineInfer, defineVerify } from './trusting-commands.ts';
-import { collected, number, profile, whole } from './values.ts';
+import { collected, number, whole } from './values.ts';
 
 /** In the order of the help. */
 const DEFINITIONS: readonly ((program: Command) => void)[] = [
@@ -24,6 +33,12 @@ const DEFINITIONS: readonly ((program: Command) => void)[] = [
   defineVerify,
   defineInspect,
   defineInfer,
+  defineInstall,
+  defineApprove,
+  defineStatus,
+  defineConfirm,
+  defineRevert,
+  defineCheck,
   defineRun,
   defineDemo,
 ];
@@ -228,12 +243,11 @@ function defineInspect(program: Command): void {
 }
 
 function defineRun(program: Command): void {
-  program
+  const command = program
     .command('run')
     .description('the main program of a device: boot, verify, guard what arrives, report')
     .argument('[F.bundle]', 'bundle to install first; else the installed one boots')
-    .requiredOption('--root <root.cbor>', 'trusted keys')
-    .requiredOption('--state <DIR>', 'folder of the device: identity, floors, installed bundle')
+    .requiredOption('--state <DIR>', 'folder of the device: identity, floors, slots')
     .option(
       '--input <DIR|->',
       'folder of .npy frames taken in order of name, or JSON lines on stdin',
@@ -248,10 +262,10 @@ function defineRun(program: Command): void {
     .option('--group <ID>', 'group in the topics', 'default')
     .option('--device <ID>', 'device name in the topics (default: from its key)')
     .option('--board <NAME>', 'board profile: a name or a file (default: this machine)')
-    .option('--class <C>', 'hardware class; bundles for another are refused')
-    .option('--profile <P>', 'development, or production (refuses development keys)', profile)
-    .option('--json', 'print JSON lines')
-    .action(async (file, options) => (await import('./run.ts')).run(file, options));
+    .option('--json', 'print JSON lines');
+  trustOptions(command).action(async (file, options) =>
+    (await import('./run.ts')).run(file, options),
+  );
 }
 
 function defineDemo(program: Command): void {

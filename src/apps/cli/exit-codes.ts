@@ -8,6 +8,8 @@ export const EXIT_USAGE = 2;
 /** The demo saw something else than it expects. */
 export const EXIT_DEMO = 3;
 /** Nobody reads the output any more (`| head`): 128 + SIGPIPE, as other programs have it. */
+/** EX_TEMPFAIL of sysexits.h: not known yet. */
+export const EXIT_TRY_AGAIN = 75;
 export const EXIT_READER_GONE = 141;
 
 /** The family is the first word of a fault code. */

@@ -1,22 +1,21 @@
 /** `edgeward run`: the main program of a device. It guards what arrives until it is told to stop. */
 import { need } from '../../core/base/fault.ts';
 import type { InputSchema } from '../../core/bundle/io-schema.ts';
-import type { EdgeEvent } from '../../core/telemetry/event.ts';
-import type { TrustProfile } from '../../core/trust/admissible.ts';
 import { type Device, startDevice } from '../../host/runtime/device.ts';
 import type { UplinkOptions } from '../../host/runtime/uplink.ts';
 import { readFileBounded, readSecretFile } from '../../host/store/files.ts';
+import { showEvent } from './event-line.ts';
 import { refuseCli } from './faults.ts';
 import { folderFrames } from './folder-feed.ts';
 import { judgementJson, judgementLine } from './judgement-line.ts';
 import { lineFrames, type NamedFrame } from './line-feed.ts';
+import { type DeviceTrustOptions, floorStoreOf } from './state-folder.ts';
 import { note, printable, say, sayJson, styled } from './terminal.ts';
 
 const PEM_BYTES_MAX = 256 * 1024;
 const PASSWORD_BYTES_MAX = 1024;
 
-export interface RunOptions {
-  readonly root: string;
+export interface RunOptions extends DeviceTrustOptions {
   readonly state: string;
   readonly input?: string;
   readonly once?: boolean;
@@ -29,8 +28,6 @@ export interface RunOptions {
   readonly group: string;
   readonly device?: string;
   readonly board?: string;
-  readonly class?: string;
-  readonly profile?: TrustProfile;
   readonly json?: boolean;
 }
 
@@ -49,6 +46,9 @@ export async function run(file: string | undefined, options: RunOptions): Promis
     await startDevice({
       stateFolder: options.state,
       root: options.root,
+      revocations: options.revocations,
+      pin: options.pin,
+      floorStore: floorStoreOf(options),
       bundle: file,
       profile: options.profile ?? 'development',
       board: options.board,
@@ -102,7 +102,7 @@ function introduce(device: Device): void {
   note(`device ${device.name}, boot ${device.epoch}, mode ${device.mode}`);
   if (bundle !== undefined) {
     const { name, version, detection } = bundle.meta;
-    note(`guarding ${name} ${version} (${detection})`);
+    note(`guarding ${name} ${version} (${detection}) from slot ${device.slot}`);
     if (bundle.development) {
       note(styled('yellow', 'signed with DEVELOPMENT keys: not for production', 'stderr'));
     }
@@ -111,13 +111,6 @@ function introduce(device: Device): void {
     note(`${styled('red', 'no model runs:', 'stderr')} ${refusal.code}: ${refusal.message}`);
     note(`  ${refusal.next}`);
   }
-}
-
-function showEvent(event: EdgeEvent): void {
-  // The judgement of the frame says these.
-  if (event.type.endsWith('.finding') || event.type === 'anomaly.novelty') return;
-  const { type, ...members } = event;
-  note(`${type} ${JSON.stringify(members, (_, v) => (v instanceof Uint8Array ? undefined : v))}`);
 }
 
 function uplinkOf(options: RunOptions): UplinkOptions | undefined {

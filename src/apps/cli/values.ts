@@ -9,7 +9,7 @@ export function whole(min: number): (text: string) => number {
   };
 }
 
-export function collected(value: string, earlier: readonly string[]): readonly string[] {
+export function collected(value: string, earlier: readonly string[] = []): readonly string[] {
   return [...earlier, value];
 }
 

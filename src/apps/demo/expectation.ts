@@ -6,9 +6,9 @@ const UNSEEN_FLAGGED_MIN = 9;
 
 const EXPECTED: Readonly<Record<string, Readonly<Record<string, number>>>> = {
   'integrity.installed': { ok: 3 },
-  'integrity.boot-verified': { ok: 4 },
+  'integrity.boot-verified': { ok: 5 },
   'integrity.install-refused': { 'rollback.sequence': 1 },
-  'integrity.boot-refused': { 'bundle.file-digest': 1 },
+  'integrity.boot-refused': { 'bundle.file-digest': 4 },
   normal: { release: 20 },
   'unseen-fault': { 'flag novelty.out-of-distribution': 10 },
   'frozen-sensor': { release: 2, 'substitute sensor.frozen': 3 },
@@ -16,6 +16,7 @@ const EXPECTED: Readonly<Record<string, Readonly<Record<string, number>>>> = {
   'out-of-range': { 'substitute contract.range': 1 },
   'hung-model': { 'substitute inference.failed-deadline': 1 },
   repaired: { release: 1 },
+  'one-slot-tampered': { release: 1 },
   tampered: { 'substitute mode.withholding': 1 },
   'message moved': { 'crypto.bad-signature': 1 },
   'message replayed': { replay: 1 },

@@ -8,10 +8,11 @@ import { join } from 'node:path';
 import { assert, need } from '../../core/base/fault.ts';
 import type { NamedTensors } from '../../core/numeric/tensor.ts';
 import type { EdgeEvent } from '../../core/telemetry/event.ts';
+import { slotFolder } from '../../core/update/slot-layout.ts';
+import type { SlotName } from '../../core/update/slot-table.ts';
 import { loadIdentity } from '../../host/platform/identity.ts';
 import { type Device, startDevice } from '../../host/runtime/device.ts';
 import type { FrameJudgement } from '../../host/runtime/guarded-session.ts';
-import { installedBundlePath } from '../../host/runtime/installation.ts';
 import { type LocalBroker, startLocalBroker } from './broker.ts';
 import { Collector, type Received } from './collector.ts';
 import { type DemoFrame, demoStream } from './stream.ts';
@@ -138,12 +139,16 @@ async function takeRepair(stage: Stage): Promise<void> {
 }
 
 async function surviveTampering(stage: Stage): Promise<Device> {
-  stage.narrator.step('Boot 5: one byte of the installed model was flipped on the card');
-  const path = installedBundlePath(join(stage.folder, 'device'));
-  const bytes = readFileSync(path);
-  const middle = Math.floor(bytes.length / 4);
-  bytes[middle] = (bytes[middle] ?? 0) ^ 1;
-  writeFileSync(path, bytes);
+  stage.narrator.step('Boot 5: one byte of the model in its slot was flipped: the copy takes over');
+  flipByte(stage, 'A');
+  const healed = await boot(stage, undefined);
+  await judge(stage, healed, 'one-slot-tampered', {
+    ...lastFrame(),
+    description: 'the same window, the copy in the other slot',
+  });
+  await healed.stop();
+  stage.narrator.step('Boot 6: the same byte was flipped in both slots: nothing may run');
+  for (const slot of ['A', 'B'] as const) flipByte(stage, slot);
   const device = await boot(stage, undefined);
   await judge(stage, device, 'tampered', {
     ...lastFrame(),
@@ -155,6 +160,14 @@ async function surviveTampering(stage: Stage): Promise<Device> {
     ({ envelope }) => envelope?.type === 'health' && envelope.epoch === epoch,
   );
   return device;
+}
+
+function flipByte({ folder }: Stage, slot: SlotName): void {
+  const path = join(slotFolder(join(folder, 'device'), slot), 'model.onnx');
+  const bytes = readFileSync(path);
+  const middle = Math.floor(bytes.length / 4);
+  bytes[middle] = (bytes[middle] ?? 0) ^ 1;
+  writeFileSync(path, bytes);
 }
 
 async function boot(stage: Stage, bundlePath: string | undefined): Promise<Device> {
@@ -175,8 +188,11 @@ async function boot(stage: Stage, bundlePath: string | undefined): Promise<Devic
       log: (line) => narrator.line(line),
     }),
   );
-  const { epoch, mode, bundle, refusal } = device;
-  const runs = bundle === undefined ? 'nothing' : `${bundle.meta.name} ${bundle.meta.version}`;
+  const { epoch, mode, bundle, slot, refusal } = device;
+  const runs =
+    bundle === undefined
+      ? 'nothing'
+      : `${bundle.meta.name} ${bundle.meta.version} from slot ${slot}`;
   narrator.line(`boot ${epoch}: mode ${mode}, runs ${runs}`);
   if (refusal !== undefined) narrator.line(`refused: ${refusal.code}: ${refusal.message}`);
   await collector.waitFor(({ envelope }) => envelope?.type === 'birth' && envelope.epoch === epoch);

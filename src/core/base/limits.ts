@@ -13,6 +13,10 @@ export const CBOR_ITEMS_MAX: number = 65_536;
 export const MANIFEST_BYTES_MAX: number = 64 * 1024;
 export const SIGNATURES_MAX: number = 8;
 export const SIGNATURE_BLOCK_BYTES_MAX: number = 512;
+/** A block with a signature of ML-DSA-65 (3,309 bytes); a block of Ed25519 is never that large. */
+export const ML_DSA_BLOCK_BYTES_MAX: number = 3584;
+/** Of the signatures of a bundle, so that the manifest keeps room for what is signed. */
+export const ML_DSA_SIGNATURES_MAX: number = 4;
 export const ROOT_BYTES_MAX: number = 64 * 1024;
 /** Of each role, current and retired ones counted apart. */
 export const ROOT_KEYS_MAX: number = 64;
@@ -25,8 +29,8 @@ export const REVOKED_KEYS_MAX: number = 256;
 export const REVOKED_MANIFESTS_MAX: number = 2_048;
 export const REVOCATION_MINIMUMS_MAX: number = 1_024;
 export const KEY_FILE_BYTES_MAX: number = 4096;
-/** A detached signature, or its base64 with line ends. */
-export const SIGNATURE_FILE_BYTES_MAX: number = 128;
+/** A detached signature of ML-DSA-65 in base64 with line ends. */
+export const SIGNATURE_FILE_BYTES_MAX: number = 4608;
 export const PASSPHRASE_BYTES_MIN: number = 8;
 /** Of OpenSSL's own prompt too (PEM_BUFSIZE). */
 export const PASSPHRASE_BYTES_MAX: number = 1024;

@@ -10,6 +10,9 @@ import { attemptAsync, type Result } from '../../core/base/fault.ts';
 import { sealRecord } from '../../core/crypto/mac.ts';
 import { refusePlatform } from './faults.ts';
 
+/** The device itself, for as long as it runs; or its slots, for as long as they are changed. */
+export type LockPurpose = 'device' | 'slots';
+
 export interface InstanceLock {
   release(): void;
 }
@@ -19,13 +22,17 @@ export interface InstanceLock {
  * user can take it beforehand. Where sockets are forbidden there is no lock. Not seen across network
  * namespaces. Fault: `platform.in-use`.
  */
-export function lockFolder(folder: string, macKey: Uint8Array): Promise<Result<InstanceLock>> {
+export function lockFolder(
+  folder: string,
+  macKey: Uint8Array,
+  purpose: LockPurpose = 'device',
+): Promise<Result<InstanceLock>> {
   return attemptAsync(async () => {
     if (process.platform !== 'linux') return { release: () => {} };
-    const name = toHex(sealRecord(macKey, utf8(realpathSync(folder))).slice(-32));
+    const name = toHex(sealRecord(macKey, utf8(`${purpose} ${realpathSync(folder)}`)).slice(-32));
     const server = createServer((socket) => socket.destroy());
     if ((await listenError(server, `\0edgeward-${name}`)) === 'EADDRINUSE') {
-      throw refusePlatform('platform.in-use', `another process runs on ${folder}`);
+      throw refusePlatform('platform.in-use', `another process holds the ${purpose} of ${folder}`);
     }
     // The lock alone keeps no process alive.
     server.unref();

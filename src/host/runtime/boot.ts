@@ -1,36 +1,30 @@
 /** The way from a state folder to a model that runs, or to the reason why none does. */
 import { equalBytes } from '../../core/base/bytes.ts';
-import { attempt, attemptAsync, type Fault, need, type Result } from '../../core/base/fault.ts';
+import { attempt, type Fault, faultOf, need, type Result } from '../../core/base/fault.ts';
 import type { Clock } from '../../core/base/time.ts';
 import { readManifestEntry } from '../../core/bundle/layout.ts';
-import type { ByteSource } from '../../core/bundle/source.ts';
 import { verifyTwice } from '../../core/crypto/second-opinion.ts';
 import type { NamedTensors } from '../../core/numeric/tensor.ts';
 import { openEnvelope } from '../../core/suit/envelope.ts';
 import type { BundleName, EdgeEvent } from '../../core/telemetry/event.ts';
-import type { TrustContext, TrustProfile } from '../../core/trust/admissible.ts';
-import type { FloorRecord } from '../../core/trust/floor.ts';
-import type { RootSet } from '../../core/trust/root.ts';
-import { type VerifiedBundle, verifyBundle } from '../../core/trust/verify.ts';
+import type { FloorStore } from '../../core/trust/floor-store.ts';
+import type { VerifiedBundle } from '../../core/trust/verify.ts';
+import type { BootedSlot } from '../../core/update/recovery.ts';
+import type { Trust } from '../../core/update/slot-set.ts';
+import { digestOf, type SlotName } from '../../core/update/slot-table.ts';
+import type { Slots } from '../../core/update/slots.ts';
 import { openBundleFile } from '../store/bundle-file.ts';
-import type { FloorStore } from '../store/device-records.ts';
-import {
-  confirmedRecord,
-  installBundle,
-  installedBundlePath,
-  recordedSafeOutput,
-  verifyInstalled,
-} from './installation.ts';
+import { RUNTIME_FAULTS } from './faults.ts';
 import { type BoardLimits, type LoadedModel, openModel, RUN_ROLES } from './loaded-model.ts';
-import { trustContext } from './trust-state.ts';
+import { recordedSafeOutput } from './recorded-safe-output.ts';
 
 export interface BootInput {
-  readonly stateFolder: string;
-  readonly bundlePath?: string | undefined;
-  readonly root: RootSet;
+  readonly slots: Slots;
   readonly floors: FloorStore;
-  readonly profile: TrustProfile;
-  readonly hardwareClass?: string | undefined;
+  /** Or why nothing may be trusted: then nothing runs. */
+  readonly trust: Result<Trust>;
+  /** Installed first where no slot holds it. */
+  readonly bundlePath?: string | undefined;
   readonly board: BoardLimits;
   readonly clock: Clock;
   readonly onEvent: (event: EdgeEvent) => void;
@@ -38,43 +32,37 @@ export interface BootInput {
 
 export interface Booted {
   readonly model: LoadedModel | undefined;
+  /** Where the model was booted from. */
+  readonly slot: SlotName | undefined;
   /** Why no model runs, where none does. */
   readonly refusal: Fault | undefined;
   /** For when no model runs: the safe output of the one confirmed last. */
   readonly fallback: NamedTensors | undefined;
+  /** The device runs, and there is no other good slot to fall back to. */
+  readonly degraded: boolean;
 }
 
+export const NOTHING_BOOTED: Booted = {
+  ...{ model: undefined, slot: undefined, refusal: undefined, fallback: undefined },
+  degraded: false,
+};
+
 /**
- * Installs a new bundle where one is given, then boots what is installed. A refused install leaves
- * what is installed to boot. Faults: `store.*` of the floor record only; all else is in `refusal`.
+ * Installs a new bundle where one is given, then boots the first slot whose model runs, and confirms
+ * it. There is always an outcome: without floors, without trust and without a slot it is the safe
+ * output on record.
  */
-export function bootModel(input: BootInput): Promise<Result<Booted>> {
-  return attemptAsync(async () => {
-    const { record } = need(input.floors.read());
-    const { root, profile, hardwareClass, clock } = input;
-    const context = trustContext(root, record, profile, hardwareClass, clock);
-    const notInstalled = await installGiven(input, context);
-    const booted = await attemptAsync(async () => {
-      const bundle = need(verifyInstalled(input.stateFolder, context));
-      return need(await openModel(bundle, input.board, clock));
-    });
-    if (!booted.ok) {
-      // Where nothing was installed before, the reason is why nothing was installed now.
-      const refusal =
-        booted.fault.code === 'runtime.not-installed'
-          ? (notInstalled ?? booted.fault)
-          : booted.fault;
-      input.onEvent({ type: 'integrity.boot-refused', fault: refusal.code });
-      return { model: undefined, refusal, fallback: recordedSafeOutput(record) };
-    }
-    const model = booted.value;
-    input.onEvent({ type: 'integrity.boot-verified', bundle: bundleName(model.bundle) });
-    const confirmed = confirm(input.floors, record, model.bundle, context);
-    // A floor that cannot be raised would leave the way back open: then nothing runs.
-    if (!confirmed.ok) await model.engine.close();
-    need(confirmed);
-    return { model, refusal: undefined, fallback: undefined };
-  });
+export async function bootModel(input: BootInput): Promise<Booted> {
+  const { trust } = input;
+  if (!trust.ok) return safe(input, trust.fault);
+  const offered = offeredBundle(input);
+  const refused = offered === undefined ? undefined : install(input, trust.value, offered);
+  const booted = await climb(input, trust.value, refused);
+  const { bundlePath } = input;
+  // What every slot had was damaged: the same release, offered again, is new.
+  const heals = booted.model === undefined && bundlePath !== undefined && offered === undefined;
+  if (!heals || install(input, trust.value, bundlePath) !== undefined) return booted;
+  return climb(input, trust.value, undefined);
 }
 
 export function bundleName(bundle: VerifiedBundle): BundleName {
@@ -82,67 +70,118 @@ export function bundleName(bundle: VerifiedBundle): BundleName {
   return { name, version, digest: bundle.manifestSha256, securityVersion };
 }
 
-/** The fault where a bundle was given and refused. */
-async function installGiven(input: BootInput, context: TrustContext): Promise<Fault | undefined> {
-  const { bundlePath, stateFolder } = input;
-  if (bundlePath === undefined || isInstalled(bundlePath, stateFolder, context)) return undefined;
-  const installed = await attemptAsync(async () => {
-    await tryOut(bundlePath, input, context);
-    return need(installBundle(bundlePath, stateFolder, context));
-  });
-  if (installed.ok) {
-    input.onEvent({ type: 'integrity.installed', bundle: bundleName(installed.value) });
-    return undefined;
+/** Down the ladder until a model runs: one that verifies and does not run here costs a rung. */
+async function climb(
+  input: BootInput,
+  trust: Trust,
+  notInstalled: Fault | undefined,
+): Promise<Booted> {
+  const { slots, board, clock, onEvent } = input;
+  const except: SlotName[] = [];
+  let refusal = notInstalled;
+  for (;;) {
+    const { booted, ...outcome } = slots.boot({ trust, keep: RUN_ROLES, except });
+    if (booted === undefined) {
+      if (outcome.refusal?.code !== 'update.nothing-good') refusal = outcome.refusal ?? refusal;
+      return safe(input, refusal ?? nothingInstalled(input));
+    }
+    const opened = await openModel(booted.bundle, board, clock);
+    if (opened.ok) {
+      const { slot, bundle } = booted;
+      onEvent({ type: 'integrity.boot-verified', bundle: bundleName(bundle), slot });
+      const model = opened.value;
+      confirm(input, trust, booted);
+      // A copy that could be made again is as good as the one that was lost.
+      const degraded = slots.status().redundancy < REDUNDANCY_MIN;
+      return { model, slot, refusal: undefined, fallback: undefined, degraded };
+    }
+    refusal = opened.fault;
+    except.push(booted.slot);
+    giveUp(input, booted, opened.fault);
   }
-  input.onEvent({ type: 'integrity.install-refused', fault: installed.fault.code });
-  return installed.fault;
 }
 
-/** A release that does not run here must not replace one that does: refuses as `openModel` does. */
-async function tryOut(path: string, input: BootInput, context: TrustContext): Promise<void> {
-  const source = need(openBundleFile(path));
-  const verified = verifyBundle(source, 'install', context, {
-    keep: RUN_ROLES,
-    // New here, and rare: both implementations judge it.
-    signatureCheck: verifyTwice,
+/**
+ * The floor rises and the copy is made. Where that fails, the release runs on unconfirmed: each
+ * boot spends an attempt, and the confirm is tried again.
+ */
+function confirm(input: BootInput, trust: Trust, booted: BootedSlot): void {
+  const { slots, onEvent } = input;
+  const { slot, bundle, awaitsConfirm } = booted;
+  if (!awaitsConfirm && slots.status().redundancy >= REDUNDANCY_MIN) return;
+  const confirmed = slots.confirm(slot, trust);
+  if (!confirmed.ok) {
+    const { code } = confirmed.fault;
+    onEvent({ type: 'update.slot-changed', slot, from: 'trial', to: 'unconfirmed', cause: code });
+  } else if (awaitsConfirm) {
+    onEvent({ type: 'integrity.installed', bundle: bundleName(bundle), slot });
+  }
+}
+
+/** Good slots: the one that runs and one to fall back to. */
+const REDUNDANCY_MIN = 2;
+
+function giveUp({ slots, onEvent }: BootInput, { slot, kind }: BootedSlot, fault: Fault): void {
+  // A trial that cannot work is over; one that was too slow or crashed has its attempts.
+  const rejected = kind === 'trial' && !isPassing(fault) && slots.reject(slot, fault).ok;
+  if (!rejected) onEvent({ type: 'integrity.boot-refused', fault: fault.code, slot });
+}
+
+const PASSING: readonly string[] = [
+  'inference.crashed',
+  'inference.deadline',
+  'inference.memory',
+  'inference.respawn-budget',
+  'inference.session-deadline',
+  'runtime.soak',
+];
+
+function isPassing({ code }: Fault): boolean {
+  return PASSING.includes(code);
+}
+
+/** The bundle that was given, where no slot holds that release whole. */
+function offeredBundle({ slots, bundlePath }: BootInput): string | undefined {
+  if (bundlePath === undefined) return undefined;
+  const digest = attempt(() => {
+    const source = need(openBundleFile(bundlePath));
+    try {
+      return need(openEnvelope(need(readManifestEntry(source)).bytes)).manifestSha256;
+    } finally {
+      source.close();
+    }
   });
-  source.close();
-  const model = need(await openModel(need(verified), input.board, input.clock));
-  await model.engine.close();
+  const held = slots.status().slots.some(({ entry, ready }) => {
+    const own = digestOf(entry);
+    return ready && digest.ok && own !== undefined && equalBytes(own, digest.value);
+  });
+  return held ? undefined : bundlePath;
 }
 
-/** The same release is installed whole already: nothing needs to be written. */
-function isInstalled(path: string, folder: string, context: TrustContext): boolean {
-  const paths = [path, installedBundlePath(folder)];
-  // What the manifests claim costs no hashing of models, and two releases differ there already.
-  return (
-    sameDigest(paths, (source) => need(openEnvelope(need(readManifestEntry(source)).bytes))) &&
-    sameDigest(paths, (source) => need(verifyBundle(source, 'boot', context)))
-  );
+/** The fault where the bundle was refused; the slots tell it, unless it could not even be opened. */
+function install({ slots, onEvent }: BootInput, trust: Trust, path: string): Fault | undefined {
+  const opened = openBundleFile(path);
+  if (!opened.ok) {
+    onEvent({ type: 'integrity.install-refused', fault: opened.fault.code });
+    return opened.fault;
+  }
+  try {
+    // New here, and rare: both implementations judge its signatures.
+    const staged = slots.install(opened.value, { trust, signatureCheck: verifyTwice });
+    return staged.ok ? undefined : staged.fault;
+  } finally {
+    opened.value.close();
+  }
 }
 
-function sameDigest(
-  paths: readonly string[],
-  read: (source: ByteSource) => { readonly manifestSha256: Uint8Array },
-): boolean {
-  const [given, installed] = paths.map((path) =>
-    attempt(() => {
-      const source = need(openBundleFile(path));
-      try {
-        return read(source).manifestSha256;
-      } finally {
-        source.close();
-      }
-    }),
-  );
-  return given?.ok === true && installed?.ok === true && equalBytes(given.value, installed.value);
+function safe({ floors, onEvent }: BootInput, refusal: Fault): Booted {
+  onEvent({ type: 'integrity.boot-refused', fault: refusal.code });
+  const read = floors.read();
+  const fallback = read.ok ? recordedSafeOutput(read.value.record) : undefined;
+  return { ...NOTHING_BOOTED, refusal, fallback };
 }
 
-function confirm(
-  floors: FloorStore,
-  record: FloorRecord,
-  bundle: VerifiedBundle,
-  context: TrustContext,
-): Result<true> {
-  return attempt(() => need(floors.write(confirmedRecord(record, bundle, context))));
+function nothingInstalled({ slots }: BootInput): Fault {
+  const states = slots.status().slots.map(({ slot, entry }) => `${slot} ${entry.state}`);
+  return faultOf(RUNTIME_FAULTS, 'runtime.not-installed', `slots: ${states.join(', ')}`);
 }

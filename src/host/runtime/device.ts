@@ -11,24 +11,23 @@ import { HEALTH_METRICS, type Health } from '../../core/telemetry/health.ts';
 import type { Status } from '../../core/telemetry/status.ts';
 import { buildTopic } from '../../core/telemetry/topic.ts';
 import type { ModeName } from '../../core/telemetry/vocabulary.ts';
-import type { FloorRecord } from '../../core/trust/floor.ts';
 import { payloadOf, type VerifiedBundle } from '../../core/trust/verify.ts';
-import { type DeviceIdentity, loadIdentity, newBootSeed } from '../platform/identity.ts';
-import { type InstanceLock, lockFolder } from '../platform/instance-lock.ts';
+import type { SlotName } from '../../core/update/slot-table.ts';
+import { newBootSeed } from '../platform/identity.ts';
 import { sampleBoard } from '../platform/probes.ts';
-import { type FloorStore, lastEpoch, nextEpoch, openFloorStore } from '../store/device-records.ts';
-import { refuseStore } from '../store/faults.ts';
 import { bytesWritten } from '../store/files.ts';
-import { type Booted, bootModel, bundleName } from './boot.ts';
+import { type Booted, bootModel, bundleName, NOTHING_BOOTED } from './boot.ts';
+import { openDeviceSlots } from './device-slots.ts';
+import { type DeviceState, lockSlots, openState } from './device-state.ts';
+import { adoptTrust } from './device-trust.ts';
 import {
   type FrameJudgement,
   GuardedSession,
   modeName,
   type VerdictCounts,
 } from './guarded-session.ts';
-import { type DeviceOptions, type ResolvedDevice, resolveDevice } from './options.ts';
+import { type DeviceOptions, type ResolvedDevice, resolveDevice, rootsOf } from './options.ts';
 import { Reporter } from './reporter.ts';
-import { readRoot } from './trust-state.ts';
 import { connectUplink, dropsToTell, noUplink, type Uplink } from './uplink.ts';
 import { EDGEWARD_VERSION } from './version.ts';
 
@@ -38,6 +37,8 @@ export interface Device {
   /** Verifies this device's telemetry: 32 bytes, Ed25519. */
   readonly publicKey: Uint8Array;
   readonly bundle: VerifiedBundle | undefined;
+  /** Where it was booted from. */
+  readonly slot: SlotName | undefined;
   /** Why no bundle runs, where none does. */
   readonly refusal: Fault | undefined;
   readonly mode: ModeName;
@@ -52,76 +53,29 @@ export interface Device {
 }
 
 /**
- * Faults stop the start only where nothing could be promised: broken cryptography, an unreadable
- * root, key or record. A bundle that is refused does not: the device comes up in SAFE.
+ * Faults stop the start only where the caller is wrong or another process runs: options, the board
+ * profile, broken cryptography, `platform.in-use`. All else leaves the device in SAFE: it answers
+ * with the safe output on record, or with none, and says why.
  */
 export function startDevice(options: DeviceOptions): Promise<Result<Device>> {
   return attemptAsync(async () => {
     const resolved = need(await resolveDevice(options));
     need(cryptoSelfTest());
     need(signingSelfTest());
-    const identity = need(loadIdentity(options.stateFolder));
-    const lock = need(await lockFolder(options.stateFolder, identity.keys.macKey));
+    const name = resolved.deviceName ?? 'unnamed';
+    need(buildTopic({ group: resolved.group, device: name, kind: 'status' }));
+    const production = resolved.profile === 'production';
+    const state = need(await openState({ ...resolved, production }));
+    const device = new RunningDevice(resolved, state);
     try {
-      return await startLocked(resolved, identity, lock);
+      need(device.openUplink());
+      device.begin(await device.boot());
+      return device;
     } catch (thrown) {
-      lock.release();
+      await device.stop();
       throw thrown;
     }
   });
-}
-
-async function startLocked(
-  options: ResolvedDevice,
-  identity: DeviceIdentity,
-  lock: InstanceLock,
-): Promise<Device> {
-  const { stateFolder, group } = options;
-  const { macKey } = identity.keys;
-  const root = need(readRoot(options.root));
-  const name = options.deviceName ?? identity.defaultName;
-  need(buildTopic({ group, device: name, kind: 'status' }));
-  const floors = openFloorStore(stateFolder, macKey);
-  const record = firstFloor(floors, need(lastEpoch(stateFolder, macKey)));
-  const epoch = need(nextEpoch(stateFolder, macKey));
-  const device = new RunningDevice(options, identity, epoch, record.clockFloorMs, lock);
-  need(device.openUplink());
-  try {
-    device.begin(
-      need(
-        await bootModel({
-          ...options,
-          bundlePath: options.bundle,
-          root,
-          floors,
-          onEvent: device.emit,
-        }),
-      ),
-    );
-  } catch (thrown) {
-    await device.stop();
-    throw thrown;
-  }
-  return device;
-}
-
-/**
- * The floor record, made before the first epoch is counted: where boots were counted and there is
- * none, somebody removed it, and an empty one would let old releases in. Refuses with `store.*`.
- */
-function firstFloor(floors: FloorStore, lastEpoch: number): FloorRecord {
-  const { record } = need(floors.read());
-  // The first confirmed boot raises the generation above 1, and it was counted before.
-  if (record.generation > 1 && lastEpoch === 0) {
-    throw refuseStore('store.corrupt', 'the boot counter is gone: its numbers would be used twice');
-  }
-  if (record.generation > 0) return record;
-  if (lastEpoch > 0) {
-    throw refuseStore('store.corrupt', `the rollback record is gone after ${lastEpoch} boots`);
-  }
-  const first = { ...record, generation: 1 };
-  need(floors.write(first));
-  return first;
 }
 
 class RunningDevice implements Device {
@@ -131,36 +85,29 @@ class RunningDevice implements Device {
   /** An event from anywhere in the device; what happens before the birth follows it. */
   readonly emit: (event: EdgeEvent) => void;
   readonly #options: ResolvedDevice;
-  readonly #identity: DeviceIdentity;
-  readonly #lock: InstanceLock;
+  readonly #state: DeviceState;
   readonly #reporter: Reporter;
   #early: EdgeEvent[] | undefined = [];
   #uplink: Uplink = noUplink();
-  #booted: Booted = { model: undefined, refusal: undefined, fallback: undefined };
+  #booted: Booted = NOTHING_BOOTED;
   #session: GuardedSession;
   #healthTimer: NodeJS.Timeout | undefined;
   #stopping: Promise<void> | undefined;
 
-  constructor(
-    options: ResolvedDevice,
-    identity: DeviceIdentity,
-    epoch: number,
-    clockFloorMs: number,
-    lock: InstanceLock,
-  ) {
-    this.#lock = lock;
+  constructor(options: ResolvedDevice, state: DeviceState) {
     const { clock, group } = options;
+    const { identity, epoch, clockFloorMs } = state;
     this.#options = options;
-    this.#identity = identity;
+    this.#state = state;
     this.name = options.deviceName ?? identity.defaultName;
-    this.epoch = epoch;
+    this.epoch = epoch.ok ? epoch.value : 0;
     this.publicKey = identity.keys.signer.publicKey;
     this.emit = (event) => this.#emit(event);
     this.#reporter = new Reporter({
       group,
       device: this.name,
       signer: identity.keys.signer,
-      epoch,
+      epoch: this.epoch,
       clock,
       clockState: clock.unixMs() < clockFloorMs ? 'unset' : 'floor',
       takeDrops: () => dropsToTell(this.#uplink.outbox),
@@ -171,6 +118,10 @@ class RunningDevice implements Device {
 
   get bundle(): VerifiedBundle | undefined {
     return this.#booted.model?.bundle;
+  }
+
+  get slot(): SlotName | undefined {
+    return this.#booted.slot;
   }
 
   get refusal(): Fault | undefined {
@@ -197,6 +148,12 @@ class RunningDevice implements Device {
   openUplink(): Result<true> {
     const { group, clock, uplink } = this.#options;
     if (uplink === undefined) return { ok: true, value: true };
+    const { anonymous, epoch } = this.#state;
+    if (anonymous || !epoch.ok) {
+      const why = epoch.ok ? '' : `${epoch.fault.code}: ${epoch.fault.message}`;
+      this.#log(`no telemetry: it could not be signed with a key and a number of its own: ${why}`);
+      return { ok: true, value: true };
+    }
     const connected = connectUplink(uplink, { group, device: this.name }, clock, {
       encryptedOnly: this.#options.profile === 'production',
       onConnect: () => this.#reporter.status(this.#status()),
@@ -204,6 +161,34 @@ class RunningDevice implements Device {
     });
     if (connected.ok) this.#uplink = connected.value;
     return connected.ok ? { ok: true, value: true } : connected;
+  }
+
+  /** With the slots locked: nobody else changes them meanwhile. Fault: `platform.in-use`. */
+  async boot(): Promise<Booted> {
+    const { stateFolder, root, revocations, profile, hardwareClass, bundle, pin, clock, board } =
+      this.#options;
+    const { floors, identity } = this.#state;
+    if (!floors.ok) {
+      this.emit({ type: 'integrity.boot-refused', fault: floors.fault.code });
+      return { ...NOTHING_BOOTED, refusal: floors.fault };
+    }
+    const { macKey } = identity.keys;
+    const lock = need(await lockSlots(stateFolder, macKey));
+    try {
+      const files = { stateFolder, roots: rootsOf(root), revocations, profile, hardwareClass };
+      return await bootModel({
+        slots: openDeviceSlots({
+          ...{ stateFolder, macKey, floors: floors.value, pin },
+          onEvent: this.emit,
+        }),
+        floors: floors.value,
+        trust: adoptTrust(files, floors.value, clock),
+        bundlePath: bundle,
+        ...{ board, clock, onEvent: this.emit },
+      });
+    } finally {
+      lock.release();
+    }
   }
 
   /** The birth, what happened before it, and then the periodic health. */
@@ -214,6 +199,7 @@ class RunningDevice implements Device {
       { model: booted.model, fallback: booted.fallback, clock, onEvent: this.emit },
       booted.model === undefined ? 'bundle-refused-at-boot' : 'boot-verified',
     );
+    if (booted.model !== undefined && booted.degraded) this.#session.move('slot-corrupt');
     this.#told(this.#reporter.birth(this.#birth()));
     const early = this.#early ?? [];
     this.#early = undefined;
@@ -256,7 +242,7 @@ class RunningDevice implements Device {
     await this.#session.close();
     if (this.#early === undefined) await this.reportHealth();
     await this.#uplink.close();
-    this.#lock.release();
+    this.#state.lock.release();
   }
 
   #emit(event: EdgeEvent): void {
@@ -290,7 +276,7 @@ class RunningDevice implements Device {
 
   #birth(): Birth {
     const { bundle } = this;
-    const { signer } = this.#identity.keys;
+    const { signer } = this.#state.identity.keys;
     const policy = bundle && payloadOf(bundle, 'guard');
     const { clockState } = this.#reporter;
     return {
@@ -307,7 +293,7 @@ class RunningDevice implements Device {
       identity: signer.thumbprint,
       bundles: bundle === undefined ? [] : [{ ...bundleName(bundle), signers: bundle.signers }],
       ...(policy && { policyDigest: sha256(policy) }),
-      floorTier: 'T0',
+      floorTier: this.#state.floorTier,
       bootReason: 'start',
       clockState,
       metrics: HEALTH_METRICS,

@@ -4,13 +4,16 @@
  */
 import { attemptAsync, need, type Result } from '../../core/base/fault.ts';
 import { Fields, refuseField } from '../../core/base/fields.ts';
-import { HEALTH_PERIOD_MS } from '../../core/base/limits.ts';
+import { HEALTH_PERIOD_MS, ROOT_CHAIN_MAX } from '../../core/base/limits.ts';
 import type { Clock } from '../../core/base/time.ts';
 import type { BoardProfile } from '../../core/device/profile.ts';
 import type { EdgeEvent } from '../../core/telemetry/event.ts';
 import type { TrustProfile } from '../../core/trust/admissible.ts';
+import { TIERS_RISING } from '../../core/trust/floor-store.ts';
+import type { SetPin } from '../../core/update/boot-record.ts';
 import { loadBoardProfile, thisBoard } from '../platform/board.ts';
 import { systemClock } from '../platform/clock.ts';
+import type { FloorStoreOptions } from './device-state.ts';
 import type { UplinkOptions } from './uplink.ts';
 
 const PATH_CHARS_MAX = 4096;
@@ -18,8 +21,6 @@ const PROFILES: readonly TrustProfile[] = ['development', 'production'];
 
 /** What a guard and a device trust and run on. */
 interface TrustOptions {
-  /** Path of the root file: the keys to trust. */
-  readonly root: string;
   /** `production` refuses development keys; `development` by default. */
   readonly profile?: TrustProfile | undefined;
   /** This device's hardware class; bundles for another are refused. */
@@ -29,6 +30,8 @@ interface TrustOptions {
 }
 
 export interface GuardOptions extends TrustOptions {
+  /** Path of the root file: the keys to trust. */
+  readonly root: string;
   /** Path of the bundle. */
   readonly bundle: string;
   /** Refuses security versions below it. */
@@ -36,9 +39,20 @@ export interface GuardOptions extends TrustOptions {
 }
 
 export interface DeviceOptions extends TrustOptions {
-  /** Identity, floors, epoch and the installed bundle; made when it is not there. */
+  /** Identity, floors, epoch and slots; made when it is not there. */
   readonly stateFolder: string;
-  /** Installed first where it differs from what is installed; else the installed one boots. */
+  /**
+   * Path of the root file, or several in the order of their versions: the first one is trusted until
+   * a root is recorded, the others follow from it.
+   */
+  readonly root: string | readonly string[];
+  /** Path of the revocation list; once one is recorded, nothing runs without it. */
+  readonly revocations?: string | undefined;
+  /** Vendor, hardware class and model of the slots, where the image fixes them. */
+  readonly pin?: SetPin | undefined;
+  /** Where the rollback floor is kept, as the image fixes it; two files (tier T0) by default. */
+  readonly floorStore?: FloorStoreOptions | undefined;
+  /** Installed first where no slot holds it; else what is installed boots. */
   readonly bundle?: string | undefined;
   /** `[A-Za-z0-9_-]{1,64}`, as the device name. */
   readonly group?: string | undefined;
@@ -76,8 +90,13 @@ export function checkGuardOptions(options: unknown): void {
 export function resolveDevice(options: DeviceOptions): Promise<Result<ResolvedDevice>> {
   return attemptAsync(async () => {
     const fields = Fields.of('options', options);
-    for (const name of ['stateFolder', 'root']) fields.text(name, PATH_CHARS_MAX);
-    fields.optional('bundle', (name) => fields.text(name, PATH_CHARS_MAX));
+    fields.text('stateFolder', PATH_CHARS_MAX);
+    checkRoots(fields);
+    for (const name of ['bundle', 'revocations']) {
+      fields.optional(name, (n) => fields.text(n, PATH_CHARS_MAX));
+    }
+    fields.optional('pin', (name) => checkPin(fields.map(name)));
+    fields.optional('floorStore', (name) => checkFloorStore(fields.map(name)));
     readShared(fields);
     for (const name of ['group', 'deviceName']) fields.optional(name, (n) => fields.text(n));
     fields.optional('healthPeriodMs', (name) => fields.integer(name, 1, 2 ** 31 - 1));
@@ -100,6 +119,32 @@ function readShared(fields: Fields): void {
   fields.optional('profile', (name) => fields.oneOf(name, PROFILES));
   fields.optional('hardwareClass', (name) => fields.text(name));
   fields.optional('board', (name) => fields.text(name, PATH_CHARS_MAX));
+}
+
+/** The root files of the options, one or several. */
+export function rootsOf(root: string | readonly string[]): readonly string[] {
+  return typeof root === 'string' ? [root] : root;
+}
+
+function checkRoots(fields: Fields): void {
+  if (!Array.isArray(fields.raw('root'))) {
+    fields.text('root', PATH_CHARS_MAX);
+    return;
+  }
+  const roots = fields.list('root', ROOT_CHAIN_MAX);
+  if (roots.length > 0 && roots.every((path) => typeof path === 'string')) return;
+  throw refuseField('field.type', `${fields.at('root')} must be a path or a list of paths`);
+}
+
+function checkPin(fields: Fields): void {
+  for (const name of ['vendor', 'hardwareClass', 'model']) fields.text(name, 64);
+  fields.done();
+}
+
+function checkFloorStore(fields: Fields): void {
+  fields.oneOf('tier', TIERS_RISING);
+  for (const name of ['tpm', 'otp']) fields.optional(name, (n) => fields.map(n));
+  fields.done();
 }
 
 function checkUplink(fields: Fields): void {

@@ -6,7 +6,6 @@ import type { TrustContext, TrustProfile } from '../../core/trust/admissible.ts'
 import type { FloorRecord } from '../../core/trust/floor.ts';
 import { decodeRoot, type RootSet } from '../../core/trust/root.ts';
 import { readFileBounded } from '../store/files.ts';
-import { notBefore } from './installation.ts';
 import { EDGEWARD_VERSION } from './version.ts';
 
 /** Faults: `store.*`, `root.*`, `cbor.*`, `cose.*`, `crypto.*`, `field.*`. */
@@ -27,6 +26,6 @@ export function trustContext(
     profile,
     ...(hardwareClass === undefined ? {} : { hardwareClass }),
     guardVersion: EDGEWARD_VERSION,
-    nowMs: notBefore(clock.unixMs(), floors),
+    nowMs: clock.unixMs(),
   };
 }

@@ -1,0 +1,101 @@
+/** The commands on the slots of a device: `install`, `status`, `confirm`, `revert`, `check`. */
+import { type Command, InvalidArgumentError } from 'commander';
+import type { SetPin } from '../../core/update/boot-record.ts';
+import { collected, profile } from './values.ts';
+
+export function defineInstall(program: Command): void {
+  const command = program
+    .command('install')
+    .description('put a release into the slot that nothing depends on; the next boot tries it')
+    .argument('<F.bundle>', 'bundle, or - for standard input')
+    .option('--hold', 'leave it waiting until `approve`: for a notice window')
+    .option('--golden', 'into the factory slot, as the last one to fall back to');
+  onState(command).action(async (file, options) => {
+    return (await import('./install.ts')).install(file, options);
+  });
+}
+
+export function defineApprove(program: Command): void {
+  const command = program
+    .command('approve')
+    .description('let the next boot try the release that `install --hold` left waiting');
+  onState(command).action(async (options) => (await import('./install.ts')).approve(options));
+}
+
+export function defineStatus(program: Command): void {
+  const command = program
+    .command('status')
+    .description('show what every slot holds, what boots next and what is left to fall back to');
+  onState(command).action(async (options) => (await import('./slots.ts')).status(options));
+}
+
+export function defineConfirm(program: Command): void {
+  const command = program
+    .command('confirm')
+    .description('confirm the release on trial, after its golden vectors; a boot does so by itself')
+    .option('--board <NAME>', 'board profile: a name or a file (default: this machine)');
+  onState(command).action(async (options) => (await import('./slots.ts')).confirm(options));
+}
+
+export function defineRevert(program: Command): void {
+  const command = program
+    .command('revert')
+    .description('take a release on trial back, or prefer the other good slot from now on');
+  onState(command).action(async (options) => (await import('./slots.ts')).revert(options));
+}
+
+export function defineCheck(program: Command): void {
+  const command = program
+    .command('check')
+    .description('whether the device is healthy: for RAUC, Mender and SWUpdate, by the exit code')
+    .requiredOption('--boot', 'verify the confirmed release and run its golden vectors')
+    .option('--running', 'and require that a device runs on the folder')
+    .option('--board <NAME>', 'board profile: a name or a file (default: this machine)');
+  onState(command)
+    .addHelpText('after', CHECK_CODES)
+    .action(async (options) => (await import('./slots.ts')).check(options));
+}
+
+const CHECK_CODES = `
+Exit codes: 0 a confirmed release verifies and gives what its maker's machine gave; 75 a release is
+on trial and not confirmed yet, ask again; any other one says why, as \`edgeward --help\` lists them.`;
+
+/** What every command on a state folder is told. */
+function onState(command: Command): Command {
+  return trustOptions(command.requiredOption('--state <DIR>', 'folder of the device')).option(
+    '--json',
+    'print JSON',
+  );
+}
+
+/** Of roots, revocations, floors and the pin: for `run` as well. */
+export function trustOptions(command: Command): Command {
+  return command
+    .requiredOption(
+      '--root <root.cbor>',
+      'trusted keys; repeat it for roots that follow, in the order of their versions',
+      collected,
+    )
+    .option('--revocations <FILE>', 'revocation list; once one was recorded, nothing runs without')
+    .option('--class <C>', 'hardware class; bundles for another are refused')
+    .option('--pin <VENDOR/CLASS/MODEL>', 'whose slots these are (default: the first release)', pin)
+    .option(
+      '--floor-tier <T>',
+      'where the rollback floor is kept: T0 (files), T2 (TPM), none',
+      tier,
+    )
+    .option('--tcti <TCTI>', 'how to reach the TPM, for example device:/dev/tpmrm0')
+    .option('--profile <P>', 'development, or production (refuses development keys)', profile);
+}
+
+function pin(text: string): SetPin {
+  const [vendor, hardwareClass, model, ...more] = text.split('/');
+  if (vendor && hardwareClass && model && more.length === 0)
+    return { vendor, hardwareClass, model };
+  throw new InvalidArgumentError('It must be VENDOR/CLASS/MODEL.');
+}
+
+function tier(text: string): string {
+  if (['none', 'T0', 'T2'].includes(text)) return text;
+  throw new InvalidArgumentError('It must be none, T0 or T2.');
+}

@@ -1,0 +1,167 @@
+/** `edgeward status`, `confirm`, `revert` and `check`: what the slots of a device hold, and their health. */
+import { toHex } from '../../core/base/bytes.ts';
+import { need, type Result } from '../../core/base/fault.ts';
+import type { VerifiedBundle } from '../../core/trust/verify.ts';
+import { digestOf, type SlotEntry, type SlotName } from '../../core/update/slot-table.ts';
+import type { SlotsStatus } from '../../core/update/slots.ts';
+import { loadBoardProfile, thisBoard } from '../../host/platform/board.ts';
+import { systemClock } from '../../host/platform/clock.ts';
+import { isDeviceRunning } from '../../host/runtime/device-state.ts';
+import { openModel, RUN_ROLES } from '../../host/runtime/loaded-model.ts';
+import { changeSlots, lookAtSlots, type OpenFolder } from '../../host/runtime/maintenance.ts';
+import { EXIT_TRY_AGAIN } from './exit-codes.ts';
+import { refuseCli } from './faults.ts';
+import { maintenanceOf, type StateFolderOptions } from './state-folder.ts';
+import { note, say, sayJson, styled } from './terminal.ts';
+
+interface RunningOptions extends StateFolderOptions {
+  readonly board?: string;
+  readonly running?: boolean;
+}
+
+export async function status(options: StateFolderOptions): Promise<void> {
+  need(
+    await lookAtSlots(maintenanceOf(options), ({ slots, floors, trust }) => {
+      const shown = slots.status();
+      const { record } = need(floors.read());
+      const { root, revocations } = trust;
+      const summary = {
+        slots: shown.slots.map(({ slot, entry, ready }) => ({ slot, ...entryJson(entry), ready })),
+        active: shown.active ?? null,
+        pin: shown.pin ?? null,
+        redundancy: shown.redundancy,
+        damagedCopies: shown.damagedCopies,
+        floorTier: floors.tier,
+        floors: record.floors.map(({ hardwareClass, model, securityVersion, sequenceNumber }) => ({
+          ...{ class: hardwareClass, model, securityVersion, sequenceNumber },
+        })),
+        rootVersion: root.version,
+        revocationVersion: revocations?.version ?? 0,
+      };
+      if (options.json === true) sayJson(summary);
+      else showStatus(shown, summary);
+    }),
+  );
+}
+
+export async function confirm(options: RunningOptions): Promise<void> {
+  const confirmed = need(
+    await changeSlots(maintenanceOf(options), async (folder) => {
+      const slot = waiting(folder.slots.status()) ?? folder.slots.status().active;
+      if (slot === undefined) throw refuseCli('cli.slots', 'no slot holds a release');
+      await proveItRuns(folder, slot, options);
+      return need(folder.slots.confirm(slot, folder.trust));
+    }),
+  );
+  const { name, version } = confirmed.bundle.meta;
+  if (options.json === true) sayJson({ confirmed: confirmed.slot, name, version });
+  else say(`${styled('green', 'confirmed')} ${name} ${version} in slot ${confirmed.slot}`);
+}
+
+export async function revert(options: StateFolderOptions): Promise<void> {
+  const { slot, bundle } = need(
+    await changeSlots(maintenanceOf(options), ({ slots, trust }) => need(slots.revert(trust))),
+  );
+  const { name, version } = bundle.meta;
+  if (options.json === true) sayJson({ reverted: slot, name, version });
+  else say(`the next boot takes ${name} ${version} from slot ${slot}`);
+}
+
+/** Exit 0 where the device is healthy, 75 where that is not known yet, else the fault's. */
+export async function check(options: RunningOptions): Promise<void> {
+  const { state, running } = options;
+  const maintenance = maintenanceOf(options);
+  const checked = need(
+    await lookAtSlots(maintenance, async (folder) => {
+      if (running === true && !need(await isDeviceRunning(state))) {
+        throw refuseCli('cli.not-running', `no device runs on ${state}`);
+      }
+      const shown = folder.slots.status();
+      const trial = waiting(shown);
+      if (trial !== undefined) return { trial, shown };
+      const { active } = shown;
+      if (active === undefined) throw refuseCli('cli.slots', 'no release is confirmed');
+      const bundle = await proveItRuns(folder, active, options);
+      return { active, bundle, shown };
+    }),
+  );
+  if (checked.trial !== undefined) {
+    process.exitCode = EXIT_TRY_AGAIN;
+    if (options.json === true) sayJson({ healthy: null, trial: checked.trial });
+    else note(`slot ${checked.trial} is on trial and not confirmed yet: ask again`);
+    return;
+  }
+  const { active, bundle, shown } = checked;
+  const { name, version } = bundle.meta;
+  const { redundancy } = shown;
+  if (options.json === true) sayJson({ healthy: true, slot: active, name, version, redundancy });
+  else
+    say(`${styled('green', 'healthy')} ${name} ${version} in slot ${active}, ${redundancy} good`);
+}
+
+/** Verifies a slot and runs its golden vectors in a worker of its own. */
+async function proveItRuns(
+  { slots, trust }: OpenFolder,
+  slot: SlotName,
+  { board }: RunningOptions,
+): Promise<VerifiedBundle> {
+  const bundle = need(slots.judge(slot, 're-verify', { trust, keep: RUN_ROLES }));
+  const limits = need(await loadBoardProfile(board ?? thisBoard()));
+  const opened: Result<{ readonly engine: { close(): Promise<unknown> } }> = await openModel(
+    bundle,
+    limits,
+    systemClock,
+  );
+  await need(opened).engine.close();
+  return bundle;
+}
+
+/** The slot on trial. */
+function waiting({ slots }: SlotsStatus): SlotName | undefined {
+  return slots.find(({ entry }) => entry.state === 'trial')?.slot;
+}
+
+function entryJson(entry: SlotEntry): Record<string, unknown> {
+  const digest = digestOf(entry);
+  return {
+    state: entry.state,
+    ...(entry.state === 'trial' && { attemptsLeft: entry.attemptsLeft }),
+    ...(entry.state === 'bad' && { reason: entry.reason }),
+    ...(digest !== undefined && { manifestSha256: toHex(digest) }),
+  };
+}
+
+function showStatus(
+  { slots, active, pin, redundancy, damagedCopies }: SlotsStatus,
+  summary: {
+    readonly floorTier: string;
+    readonly rootVersion: number;
+    readonly floors: readonly {
+      readonly model: string;
+      readonly class: string;
+      readonly securityVersion: number;
+    }[];
+  },
+): void {
+  for (const { slot, entry, ready } of slots) {
+    const digest = digestOf(entry);
+    const more =
+      entry.state === 'trial'
+        ? `, ${entry.attemptsLeft} attempts left`
+        : entry.state === 'bad'
+          ? `: ${entry.reason}`
+          : '';
+    const what = digest === undefined ? '' : `  ${toHex(digest).slice(0, 12)}`;
+    const broken = digest !== undefined && !ready ? '  not whole' : '';
+    const mark = slot === active ? '*' : ' ';
+    say(`${mark} ${slot.padEnd(6)} ${entry.state}${more}${what}${broken}`);
+  }
+  if (pin !== undefined) say(`pinned to ${pin.vendor}/${pin.hardwareClass}/${pin.model}`);
+  for (const floor of summary.floors) {
+    say(`floor of ${floor.model} on ${floor.class}: security version ${floor.securityVersion}`);
+  }
+  say(`floors in tier ${summary.floorTier}, root version ${summary.rootVersion}`);
+  say(`${redundancy} good slots (3 is whole)`);
+  if (damagedCopies > 0)
+    note(styled('yellow', `${damagedCopies} damaged copies of the boot record`, 'stderr'));
+}

@@ -1,0 +1,135 @@
+/**
+ * What a device has of its state folder, each part as far as it can be had. Nothing here ends the
+ * start: a device that cannot read its key, its floors or its counter comes up with less.
+ *
+ * | what cannot be had | what the device does without it |
+ * |---|---|
+ * | the device key | no model, no safe output on record, no telemetry |
+ * | the floor record, or the TPM behind it | no model, no safe output on record |
+ * | the boot counter (a disk that cannot be written) | no telemetry: its numbers would be used twice |
+ */
+import { attempt, attemptAsync, type Fault, need, type Result } from '../../core/base/fault.ts';
+import { SLOTS_LOCK_WAIT_MS } from '../../core/base/limits.ts';
+import { deriveDeviceKeys } from '../../core/crypto/device-keys.ts';
+import type { FloorStore, FloorTier } from '../../core/trust/floor-store.ts';
+import { type FloorOptions, openFloors } from '../platform/floors.ts';
+import { type DeviceIdentity, loadIdentity, newKeySeed } from '../platform/identity.ts';
+import { type InstanceLock, lockFolder } from '../platform/instance-lock.ts';
+import { lastEpoch, nextEpoch } from '../store/device-records.ts';
+import { refuseStore } from '../store/faults.ts';
+
+export interface DeviceState {
+  readonly identity: DeviceIdentity;
+  /** Where the device key cannot be read, `identity` is one for this process alone. */
+  readonly anonymous: boolean;
+  readonly lock: InstanceLock;
+  readonly epoch: Result<number>;
+  readonly floors: Result<FloorStore>;
+  /** Never more than can be promised; `none` where the floors cannot be read. */
+  readonly floorTier: FloorTier;
+  readonly clockFloorMs: number;
+}
+
+export interface StateOptions {
+  readonly stateFolder: string;
+  /** Tier T0 by default. */
+  readonly floorStore?: FloorStoreOptions | undefined;
+  readonly production: boolean;
+}
+
+/** Where the floor record is kept, as the image pins it. */
+export type FloorStoreOptions = Pick<FloorOptions, 'tier' | 'tpm' | 'otp'>;
+
+/** Fault: `platform.in-use`, which is about another process and not about this device. */
+export function openState(options: StateOptions): Promise<Result<DeviceState>> {
+  return attemptAsync(async () => {
+    const { stateFolder } = options;
+    const loaded = loadIdentity(stateFolder);
+    if (!loaded.ok) return stateless(loaded.fault);
+    const identity = loaded.value;
+    const { macKey } = identity.keys;
+    const lock = need(await lockFolder(stateFolder, macKey));
+    const counted = lastEpoch(stateFolder, macKey);
+    const floors = attempt(() => {
+      const store = need(openStateFloors(options, macKey));
+      keepFirstFloor(store, need(counted));
+      return store;
+    });
+    const epoch = attempt(() => need(nextEpoch(stateFolder, macKey)));
+    const read = floors.ok ? floors.value.read() : floors;
+    return {
+      ...{ identity, anonymous: false, lock, epoch, floors },
+      floorTier: floors.ok ? floors.value.tier : 'none',
+      clockFloorMs: read.ok ? read.value.record.clockFloorMs : 0,
+    };
+  });
+}
+
+/** The floors of a state folder, for who has its key. Faults: `floor.*`, `store.*`. */
+export function openStateFloors(
+  { stateFolder, floorStore, production }: StateOptions,
+  macKey: Uint8Array,
+  readOnly = false,
+): Result<FloorStore> {
+  const pinned = floorStore ?? { tier: 'T0' };
+  return openFloors({ ...pinned, folder: stateFolder, macKey, production, readOnly });
+}
+
+/**
+ * For as long as slots are changed; whoever else changes them is waited for. Fault: `platform.in-use`.
+ */
+export async function lockSlots(
+  stateFolder: string,
+  macKey: Uint8Array,
+  waitMs: number = SLOTS_LOCK_WAIT_MS,
+): Promise<Result<InstanceLock>> {
+  const endMs = Date.now() + waitMs;
+  for (;;) {
+    const locked = await lockFolder(stateFolder, macKey, 'slots');
+    if (locked.ok || locked.fault.code !== 'platform.in-use' || Date.now() >= endMs) return locked;
+    await new Promise((resolve) => setTimeout(resolve, LOCK_PAUSE_MS));
+  }
+}
+
+/** Whether a device holds the folder now. Faults: `store.*`, `platform.identity`. */
+export function isDeviceRunning(stateFolder: string): Promise<Result<boolean>> {
+  return attemptAsync(async () => {
+    const lock = await lockFolder(stateFolder, need(loadIdentity(stateFolder)).keys.macKey);
+    if (!lock.ok) return lock.fault.code === 'platform.in-use';
+    lock.value.release();
+    return false;
+  });
+}
+
+const LOCK_PAUSE_MS = 50;
+
+function stateless(fault: Fault): DeviceState {
+  const keys = deriveDeviceKeys(newKeySeed());
+  const none = { ok: false, fault } as const;
+  return {
+    identity: { keys, defaultName: 'ew-unknown' },
+    anonymous: true,
+    lock: { release: () => {} },
+    epoch: none,
+    floors: none,
+    floorTier: 'none',
+    clockFloorMs: 0,
+  };
+}
+
+/**
+ * The floor record, made before the first epoch is counted: where boots were counted and there is
+ * none, somebody removed it, and an empty one would let old releases in. Refuses with `store.*`.
+ */
+export function keepFirstFloor(floors: FloorStore, counted: number): void {
+  const { record } = need(floors.read());
+  // The first boot that is counted finds the first record, and nothing has raised it yet.
+  if (record.generation > 1 && counted === 0) {
+    throw refuseStore('store.corrupt', 'the boot counter is gone: its numbers would be used twice');
+  }
+  if (record.generation > 0) return;
+  if (counted > 0) {
+    throw refuseStore('store.corrupt', `the rollback record is gone after ${counted} boots`);
+  }
+  need(floors.write({ ...record, generation: 1 }));
+}

@@ -1,0 +1,107 @@
+/**
+ * Slots beside or before a running device: for the commands that install, show, confirm and revert.
+ * A change waits its turn and holds the lock of the slots; a look changes nothing at all.
+ */
+import { attemptAsync, need, type Result } from '../../core/base/fault.ts';
+import { cryptoSelfTest } from '../../core/crypto/self-test.ts';
+import type { EdgeEvent } from '../../core/telemetry/event.ts';
+import type { TrustProfile } from '../../core/trust/admissible.ts';
+import type { FloorStore } from '../../core/trust/floor-store.ts';
+import type { SetPin } from '../../core/update/boot-record.ts';
+import type { Trust } from '../../core/update/slot-set.ts';
+import type { Slots } from '../../core/update/slots.ts';
+import { systemClock } from '../platform/clock.ts';
+import { type DeviceIdentity, hasIdentity, loadIdentity } from '../platform/identity.ts';
+import { lastEpoch, nextEpoch } from '../store/device-records.ts';
+import { openDeviceSlots } from './device-slots.ts';
+import {
+  type FloorStoreOptions,
+  keepFirstFloor,
+  lockSlots,
+  openStateFloors,
+} from './device-state.ts';
+import { adoptTrust, readTrust } from './device-trust.ts';
+import { refuseRuntime } from './faults.ts';
+
+export interface MaintenanceOptions {
+  readonly stateFolder: string;
+  readonly roots: readonly string[];
+  readonly revocations?: string | undefined;
+  readonly profile: TrustProfile;
+  readonly hardwareClass?: string | undefined;
+  readonly pin?: SetPin | undefined;
+  readonly floorStore?: FloorStoreOptions | undefined;
+  readonly onEvent?: ((event: EdgeEvent) => void) | undefined;
+}
+
+/** What a command works on. */
+export interface OpenFolder {
+  readonly slots: Slots;
+  readonly floors: FloorStore;
+  readonly trust: Trust;
+}
+
+/**
+ * Takes what the device trusts and changes slots; a fresh folder is made a device's. Faults: those
+ * of `adoptTrust` and of the floors, `platform.in-use`, `platform.identity`.
+ */
+export function changeSlots<T>(
+  options: MaintenanceOptions,
+  act: (folder: OpenFolder) => Promise<T> | T,
+): Promise<Result<T>> {
+  return attemptAsync(async () => {
+    need(cryptoSelfTest());
+    const identity = need(loadIdentity(options.stateFolder));
+    const { macKey } = identity.keys;
+    const lock = need(await lockSlots(options.stateFolder, macKey));
+    try {
+      const floors = need(openStateFloors(stateOf(options), macKey));
+      const counted = need(lastEpoch(options.stateFolder, macKey));
+      keepFirstFloor(floors, counted);
+      // From here on a floor record without a boot counter is one that somebody removed.
+      if (counted === 0) need(nextEpoch(options.stateFolder, macKey));
+      const trust = need(adoptTrust(filesOf(options), floors, systemClock));
+      return await act({ slots: slotsOf(options, identity, floors), floors, trust });
+    } finally {
+      lock.release();
+    }
+  });
+}
+
+/** Faults: `runtime.not-installed` for a folder that is no device's, and as above. */
+export function lookAtSlots<T>(
+  options: MaintenanceOptions,
+  act: (folder: OpenFolder) => Promise<T> | T,
+): Promise<Result<T>> {
+  return attemptAsync(async () => {
+    need(cryptoSelfTest());
+    const { stateFolder } = options;
+    // A look must not make a device of a misspelt folder.
+    if (!hasIdentity(stateFolder)) {
+      throw refuseRuntime('runtime.not-installed', `${stateFolder} holds no device`);
+    }
+    const identity = need(loadIdentity(stateFolder));
+    const floors = need(openStateFloors(stateOf(options), identity.keys.macKey, true));
+    const { record } = need(floors.read());
+    const trust = need(readTrust(filesOf(options), record, systemClock));
+    return await act({ slots: slotsOf(options, identity, floors), floors, trust });
+  });
+}
+
+function stateOf({ stateFolder, floorStore, profile }: MaintenanceOptions) {
+  return { stateFolder, floorStore, production: profile === 'production' };
+}
+
+function filesOf(options: MaintenanceOptions) {
+  const { stateFolder, roots, revocations, profile, hardwareClass } = options;
+  return { stateFolder, roots, revocations, profile, hardwareClass };
+}
+
+function slotsOf(options: MaintenanceOptions, identity: DeviceIdentity, floors: FloorStore): Slots {
+  const { stateFolder, pin, onEvent } = options;
+  const { macKey } = identity.keys;
+  return openDeviceSlots({
+    ...{ stateFolder, macKey, floors, pin },
+    onEvent: onEvent ?? (() => {}),
+  });
+}
