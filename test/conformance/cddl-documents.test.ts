@@ -7,6 +7,7 @@ import { resolve } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
 import { attempt, need, type Result } from '../../src/core/base/fault.ts';
 import { Fields } from '../../src/core/base/fields.ts';
+import { decodeGolden, encodeGolden } from '../../src/core/bundle/golden-codec.ts';
 import { readIoSchema } from '../../src/core/bundle/io-schema-codec.ts';
 import { decodeMetadata } from '../../src/core/bundle/metadata.ts';
 import { bytesSource } from '../../src/core/bundle/source.ts';
@@ -20,6 +21,7 @@ import { sealRecord } from '../../src/core/crypto/mac.ts';
 import { decodeGuardPolicy } from '../../src/core/guard/policy-codec.ts';
 import { parseSafeOutput, safeOutputTensors } from '../../src/core/guard/safe-output.ts';
 import { parseGuardSettings } from '../../src/core/guard/settings.ts';
+import type { Tensor } from '../../src/core/numeric/tensor.ts';
 import { openEnvelope as openSuit } from '../../src/core/suit/envelope.ts';
 import { parseManifest } from '../../src/core/suit/manifest.ts';
 import { decodeBirth } from '../../src/core/telemetry/birth.ts';
@@ -27,21 +29,24 @@ import { ENVELOPE_TYP, openEnvelope } from '../../src/core/telemetry/envelope.ts
 import { decodeEvent } from '../../src/core/telemetry/event.ts';
 import { decodeHealth } from '../../src/core/telemetry/health.ts';
 import { decodeFloor, encodeFloor } from '../../src/core/trust/floor.ts';
+import { decodeRevocations } from '../../src/core/trust/revocation.ts';
 import { decodeRoot } from '../../src/core/trust/root.ts';
 import { verifyBundle } from '../../src/core/trust/verify.ts';
 import { archive, MODEL, RELEASE } from '../core/bundle/specimen.ts';
 import { signer as device, EVENT_TOPIC } from '../core/telemetry/samples.ts';
-import { CONTEXT, ROOT_KEY } from '../core/trust/trusting.ts';
+import { CONTEXT, REVOCATION_KEY, REVOKING, ROOT_KEY, roleOf } from '../core/trust/trusting.ts';
 import { mismatch } from './cddl.ts';
 import { closed, damaged, type Node, oddValues, opened, resigned } from './cddl-damage.ts';
 import {
   BUNDLES,
   ENVELOPES,
   FLOORS,
+  GOLDENS,
   MESSAGES,
   manifestSuitOf,
   metadataBytesOf,
   POLICIES,
+  REVOCATION_LISTS,
   ROOTS,
 } from './cddl-documents.ts';
 import { parseCddl } from './cddl-grammar.ts';
@@ -69,8 +74,16 @@ const BEYOND: readonly [rule: string, faults: RegExp][] = [
   ['scores and statistics are finite and possible', /^policy\.values:/],
   ['scores ascend', /^policy\.order:/],
   ['rank and threshold follow from the promise', /^policy\.rank:|novelty\.rank is \d+, outside/],
-  ['a threshold is at most the number of keys', /^root\.invalid: \S+ wants/],
-  ['no key stands twice', /a key is listed twice/],
+  ['golden vectors are alike, with a tolerance for each output', /^golden\.vectors:/],
+  ['golden data fill their dimensions', /^golden\.tensor:/],
+  ['golden values are finite, bools 0 or 1', /^golden\.values:/],
+  ['a tolerance tells models apart', /^golden\.tolerance:/],
+  ['a threshold is at most the number of keys', /^root\.invalid: \S+ wants \d/],
+  ['what is confirmed wants no more than what is new', /^root\.invalid: \S+ wants more/],
+  ['no key stands twice', /is listed twice/],
+  ['what is revoked ascends', /^revocation\.invalid:/],
+  ['a threshold of revocation keys signed', /^revocation\.threshold:/],
+  ['a list is recorded with its digest', /recorded in half/],
   ['a key is a usable point', /not a usable Ed25519 point/],
   ['a production root has no development key', /lists a development key/],
   ['a threshold of root keys signed', /^root\.threshold:/],
@@ -129,6 +142,21 @@ function expectAgreementOnDamage(
   }
 }
 
+/** A document `[payload, [block]]`: every change around the payload, under a fresh signature. */
+function expectAgreementOnSigned(
+  rule: string,
+  bytes: Uint8Array,
+  read: (bytes: Uint8Array) => Result<unknown>,
+  sign: (payload: Uint8Array) => ReturnType<typeof signing>,
+): void {
+  const [payload, [block]] = plain(bytes) as [Uint8Array, [Uint8Array]];
+  const [, , , old] = (plain(block) as CborTag).value as unknown as Uint8Array[];
+  const document: Node = [payload, [opened(block)]];
+  expectAgreementOnDamage(rule, document, read, (node) =>
+    resigned(node, old as Uint8Array, sign(payload)),
+  );
+}
+
 const plain = (bytes: Uint8Array): CborValue => need(decodeCbor(bytes, { tags: [18, 107] }));
 
 function readMetadata(bytes: Uint8Array): Result<unknown> {
@@ -149,6 +177,15 @@ function readFloor(body: Uint8Array): Result<unknown> {
     const io = safeOutputIo && readIoSchema(Fields.of('io', safeOutputIo));
     if (safe && io) need(safeOutputTensors(safe, io, 1e-3));
   });
+}
+
+/** A payload under a fresh signature of the revocation key. */
+function readRevocationPayload(payload: Uint8Array): Result<unknown> {
+  const typ = 'application/edgeward-revocation+cbor';
+  const externalData = externalAad('revocation', '');
+  const signer = REVOCATION_KEY;
+  const block = sign1({ payload, detached: true, typ, externalAad: externalData, signer });
+  return decodeRevocations(encodeCbor([payload, [block]]), REVOKING);
 }
 
 /** A payload under fresh signatures of the root keys. */
@@ -207,9 +244,18 @@ describe('firmware-manifests/edgeward.cddl', () => {
     expect(mismatch(grammar, 'start', policy)).toBeUndefined();
   });
 
+  it.each(Object.entries(GOLDENS))('matches golden vectors: %s', (_, golden) => {
+    expect(mismatch(grammar, 'golden', golden)).toBeUndefined();
+  });
+
   it.each(Object.entries(ROOTS))('matches a root: %s', (_, root) => {
     expect(mismatch(grammar, 'root', root)).toBeUndefined();
     expect(mismatch(grammar, 'start', root)).toBeUndefined();
+  });
+
+  it.each(Object.entries(REVOCATION_LISTS))('matches a revocation list: %s', (_, list) => {
+    expect(mismatch(grammar, 'revocations', list)).toBeUndefined();
+    expect(mismatch(grammar, 'start', list)).toBeUndefined();
   });
 
   it.each(Object.entries(FLOORS))('matches a rollback floor: %s', (_, floor) => {
@@ -237,25 +283,51 @@ describe('the CDDL and the readers agree on every change of', () => {
     expectAgreementOnDamage('guard-policy', opened(plain(policy)), decodeGuardPolicy);
   });
 
+  it.each(Object.entries(GOLDENS))('golden vectors: %s', (_, golden) => {
+    expectAgreementOnDamage('golden', opened(plain(golden)), decodeGolden);
+  });
+
+  it('golden vectors with numbers that are none', () => {
+    for (const data of [Uint16Array.of(0x7c00), Uint16Array.of(0xfe00)]) {
+      const y: Tensor = { dtype: 'float16', dims: [], data };
+      const tolerances = new Map([['y', { absolute: 0, relative: 0 }]]);
+      const vectors = [{ inputs: new Map([['x', y]]), outputs: new Map([['y', y]]) }];
+      const bytes = encodeGolden({ modelSha256: new Uint8Array(32), tolerances, vectors });
+      expectAgreement('golden', bytes, decodeGolden, 'not finite');
+    }
+  });
+
   it.each(Object.entries(FLOORS))('a rollback floor: %s', (_, floor) => {
     const small = { ...floor, floors: floor.floors.slice(0, 2) };
     const body = encodeFloor(small, MAC_KEY).subarray(0, -32);
     expectAgreementOnDamage('floor-record', opened(plain(body)), readFloor);
   });
 
-  it('the payload of a root', () => {
-    const [payload] = plain(ROOTS['plain'] as Uint8Array) as [Uint8Array];
+  it.each(['plain', 'every role, and the one before'])('the payload of a root: %s', (name) => {
+    const [payload] = plain(ROOTS[name] as Uint8Array) as [Uint8Array];
     expectAgreementOnDamage('root-payload', opened(plain(payload)), readRootPayload);
   });
 
   it('a root around its payload', () => {
-    const [payload, [block]] = plain(ROOTS['plain'] as Uint8Array) as [Uint8Array, [Uint8Array]];
-    const [, , , old] = (plain(block) as CborTag).value as unknown as Uint8Array[];
-    const sign = signing(ROOT_KEY, externalAad('root', ''), payload);
-    const document: Node = [payload, [opened(block)]];
-    expectAgreementOnDamage('root', document, decodeRoot, (node) =>
-      resigned(node, old as Uint8Array, sign),
-    );
+    const read = (bytes: Uint8Array): Result<unknown> => decodeRoot(bytes);
+    const sign = (payload: Uint8Array) => signing(ROOT_KEY, externalAad('root', ''), payload);
+    expectAgreementOnSigned('root', ROOTS['plain'] as Uint8Array, read, sign);
+  });
+
+  it('the payload of a revocation list', () => {
+    const [payload] = plain(REVOCATION_LISTS['whole'] as Uint8Array) as [Uint8Array];
+    expectAgreementOnDamage('revocation-payload', opened(plain(payload)), readRevocationPayload);
+  });
+
+  it('a revocation list around its payload', () => {
+    const read = (bytes: Uint8Array): Result<unknown> => decodeRevocations(bytes, REVOKING);
+    const sign = (payload: Uint8Array) =>
+      signing(REVOCATION_KEY, externalAad('revocation', ''), payload);
+    const whole = REVOCATION_LISTS['whole'] as Uint8Array;
+    expectAgreementOnSigned('revocations', whole, read, sign);
+    const two = { ...roleOf(1, REVOCATION_KEY, RELEASE), threshold: 2 };
+    const pair = { ...REVOKING, roles: { ...REVOKING.roles, revocation: two } };
+    expectAgreement('revocations', whole, (bytes) => decodeRevocations(bytes, pair), 'one of two');
   });
 
   it('a manifest', () => {

@@ -1,5 +1,6 @@
 /** Real documents of every kind, made by the code that ships, with what stands in each. */
 import { need } from '../../src/core/base/fault.ts';
+import { encodeGolden } from '../../src/core/bundle/golden-codec.ts';
 import type { IoSchema } from '../../src/core/bundle/io-schema.ts';
 import { ioSchemaToCbor } from '../../src/core/bundle/io-schema-codec.ts';
 import { readManifestEntry } from '../../src/core/bundle/layout.ts';
@@ -9,17 +10,26 @@ import { bytesSource } from '../../src/core/bundle/source.ts';
 import { fitGuardPolicy } from '../../src/core/calibration/fit.ts';
 import { type CborKey, type CborMap, cborMap } from '../../src/core/cose/value.ts';
 import { encodeGuardPolicy } from '../../src/core/guard/policy-codec.ts';
+import type { Tensor } from '../../src/core/numeric/tensor.ts';
 import { openEnvelope } from '../../src/core/suit/envelope.ts';
 import { encodeBirth } from '../../src/core/telemetry/birth.ts';
 import type { SealInput } from '../../src/core/telemetry/envelope.ts';
 import { type EdgeEvent, encodeEvent } from '../../src/core/telemetry/event.ts';
 import { encodeHealth } from '../../src/core/telemetry/health.ts';
 import { EMPTY_FLOOR, type FloorRecord } from '../../src/core/trust/floor.ts';
+import { draftRevocations } from '../../src/core/trust/revocation.ts';
 import { type RootSet, sealRoot } from '../../src/core/trust/root.ts';
 import { keyOf, METADATA, MODEL, packed, RELEASE } from '../core/bundle/specimen.ts';
 import { simulatedInput, simulatedModel } from '../core/calibration/simulated.ts';
 import { birth, birthHead, event, health, sealed } from '../core/telemetry/samples.ts';
-import { ROOT, ROOT_KEY, roleOf } from '../core/trust/trusting.ts';
+import {
+  REVOCATION_KEY,
+  REVOCATIONS,
+  REVOKING,
+  ROOT,
+  ROOT_KEY,
+  roleOf,
+} from '../core/trust/trusting.ts';
 
 const digest = new Uint8Array(32).fill(3);
 const LATIN = 'x'.repeat(64);
@@ -107,6 +117,35 @@ export const POLICIES: Readonly<Record<string, Uint8Array>> = {
   ),
 };
 
+const whole = (...values: number[]): Tensor => {
+  return { dtype: 'int64', dims: [1, values.length], data: BigInt64Array.from(values, BigInt) };
+};
+const halves: Tensor = { dtype: 'float16', dims: [], data: Uint16Array.of(0x3c00) };
+const words: Tensor = { dtype: 'string', dims: [2], data: ['worn', '\u{1f980}'] };
+const sharp = { absolute: 0, relative: 0 };
+
+export const GOLDENS: Readonly<Record<string, Uint8Array>> = {
+  plain: encodeGolden({
+    modelSha256,
+    tolerances: new Map([['y', { absolute: 0.125, relative: 0.0625 }]]),
+    vectors: [{ inputs: new Map([['x', whole(1, 2)]]), outputs: new Map([['y', halves]]) }],
+  }),
+  texts: encodeGolden({
+    modelSha256,
+    tolerances: new Map([
+      ['label', sharp],
+      ['count', sharp],
+    ]),
+    vectors: [1, 2].map((value) => ({
+      inputs: new Map([['words', words]]),
+      outputs: new Map([
+        ['label', words],
+        ['count', whole(value)],
+      ]),
+    })),
+  }),
+};
+
 const policyFile = (name: string): PayloadFile => ({
   path: 'guard.cbor',
   role: 'guard',
@@ -117,7 +156,7 @@ const everyRole = FILE_ROLES.filter((role) => role !== 'model' && role !== 'guar
 );
 const many = Array.from(
   { length: 31 },
-  (_, i): PayloadFile => ({ path: `${i}`, role: 'golden', bytes: new Uint8Array(i) }),
+  (_, i): PayloadFile => ({ path: `${i}`, role: 'notice', bytes: new Uint8Array(i) }),
 );
 
 const INPUTS: Readonly<Record<string, Partial<PackInput>>> = {
@@ -190,6 +229,20 @@ export const ROOTS: Readonly<Record<string, Uint8Array>> = {
     },
     ...eight,
   ),
+  'every role, and the one before': rootSet(
+    {
+      roles: {
+        ...ROOT.roles,
+        release: { ...roleOf(2, RELEASE, keyOf(12)), retired: roleOf(1, keyOf(13)) },
+        revocation: { ...roleOf(1, keyOf(31)), retired: { threshold: 1, keys: [] } },
+        operator: roleOf(1, keyOf(32)),
+        runtime: roleOf(1, keyOf(33)),
+        enrolment: roleOf(1, keyOf(34)),
+      },
+      previous: { sha256: digest, root: roleOf(1, ROOT_KEY, keyOf(22)) },
+    },
+    ROOT_KEY,
+  ),
 };
 
 export const FLOORS: Readonly<Record<string, FloorRecord>> = {
@@ -204,10 +257,28 @@ export const FLOORS: Readonly<Record<string, FloorRecord>> = {
       manifestSha256: digest,
     })),
     rootVersion: 3,
+    rootSha256: digest,
+    revocationVersion: 7,
+    revocationSha256: digest,
     clockFloorMs: 1_700_000_000_000,
     safeOutput,
     safeOutputIo: ioSchemaToCbor(io),
   },
+};
+
+const revoking = {
+  ...REVOCATIONS,
+  keys: [digest, keyOf(12).thumbprint],
+  manifests: [digest],
+  minimums: [
+    { hardwareClass: 'generic-arm64', model: 'rotor', securityVersion: 3 },
+    { hardwareClass: LATIN, model: LATIN, securityVersion: 0 },
+  ],
+};
+
+export const REVOCATION_LISTS: Readonly<Record<string, Uint8Array>> = {
+  empty: need(draftRevocations(REVOCATIONS, [REVOCATION_KEY], REVOKING)),
+  whole: need(draftRevocations(revoking, [REVOCATION_KEY], REVOKING)),
 };
 
 const bundle = { name: 'rotor', version: '1.2.3', digest, securityVersion: 5 };

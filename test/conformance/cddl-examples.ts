@@ -11,7 +11,8 @@ import { encodeModel } from '../../src/core/onnx/writer.ts';
 import { openEnvelope } from '../../src/core/suit/envelope.ts';
 import { sealEnvelope } from '../../src/core/telemetry/envelope.ts';
 import { encodeEvent } from '../../src/core/telemetry/event.ts';
-import { sealRoot } from '../../src/core/trust/root.ts';
+import { draftRevocations } from '../../src/core/trust/revocation.ts';
+import { decodeRoot, sealRoot } from '../../src/core/trust/root.ts';
 import { diagnosed, hexLines } from './cddl-diagnostic.ts';
 import { manifestSuitOf } from './cddl-documents.ts';
 
@@ -19,6 +20,8 @@ const signer = (fill: number): Signer => signerFromSeed(new Uint8Array(32).fill(
 const ROOT = signer(1);
 const RELEASE = signer(2);
 const DEVICE = signer(3);
+const REVOCATION = signer(4);
+const NEXT_RELEASE = signer(5);
 
 const dims = [1, 2];
 
@@ -71,6 +74,7 @@ export const root: Uint8Array = need(
       roles: {
         root: { threshold: 1, keys: [key(ROOT)] },
         release: { threshold: 1, keys: [key(RELEASE)] },
+        revocation: { threshold: 1, keys: [key(REVOCATION)] },
       },
       scope: { modelPrefixes: [], classes: [] },
     },
@@ -78,7 +82,45 @@ export const root: Uint8Array = need(
   ),
 );
 
+const first = need(decodeRoot(root));
+
+/** The root after it: the release key goes out of use, another one takes its place. */
+export const nextRoot: Uint8Array = need(
+  sealRoot(
+    {
+      version: 2,
+      production: true,
+      issuedS: 1_791_000_000,
+      roles: {
+        ...first.roles,
+        release: {
+          threshold: 1,
+          keys: [key(NEXT_RELEASE)],
+          retired: { threshold: 1, keys: [key(RELEASE)] },
+        },
+      },
+      scope: { modelPrefixes: [], classes: [] },
+      previous: { sha256: first.sha256, root: first.roles.root },
+    },
+    [ROOT],
+  ),
+);
+
 const { manifestSha256 } = need(openEnvelope(manifestSuitOf(bundle)));
+
+export const revocations: Uint8Array = need(
+  draftRevocations(
+    {
+      version: 1,
+      issuedS: 1_792_000_000,
+      keys: [RELEASE.thumbprint],
+      manifests: [manifestSha256],
+      minimums: [{ hardwareClass: 'generic-arm64', model: 'relu', securityVersion: 2 }],
+    },
+    [REVOCATION],
+    first,
+  ),
+);
 
 export const TOPIC = 'edgeward/v1/line-4/press_7/event';
 
@@ -106,7 +148,13 @@ export const event: Uint8Array = need(
 
 const suit = manifestSuitOf(bundle);
 const plain = (bytes: Uint8Array): CborValue => need(decodeCbor(bytes, { tags: [18, 107] }));
-const keys = { root: ROOT, release: RELEASE, device: DEVICE };
+const keys = {
+  root: ROOT,
+  release: RELEASE,
+  device: DEVICE,
+  revocation: REVOCATION,
+  'next release': NEXT_RELEASE,
+};
 
 /** By the words of the comment that stands in front of the block. */
 export const EXAMPLES: Readonly<Record<string, string>> = {
@@ -130,6 +178,10 @@ export const EXAMPLES: Readonly<Record<string, string>> = {
   ].join('\n'),
   'root.cbor, hex': hexLines(root),
   'root.cbor, diagnostic': diagnosed(plain(root)),
+  'next root, hex': hexLines(nextRoot),
+  'next root, diagnostic': diagnosed(plain(nextRoot)),
+  'revocations.cbor, hex': hexLines(revocations),
+  'revocations.cbor, diagnostic': diagnosed(plain(revocations)),
   'event, hex': hexLines(event),
   'event, diagnostic': diagnosed(plain(event)),
 };

@@ -11,6 +11,7 @@ import { FIELD_FAULTS } from '../../src/core/base/fields.ts';
 import * as limits from '../../src/core/base/limits.ts';
 import type { UnixMs } from '../../src/core/base/time.ts';
 import { BUNDLE_FAULTS } from '../../src/core/bundle/faults.ts';
+import { GOLDEN_FAULTS } from '../../src/core/bundle/golden-faults.ts';
 import { FILE_ROLES } from '../../src/core/bundle/metadata.ts';
 import { bytesSource } from '../../src/core/bundle/source.ts';
 import { COSE_FAULTS } from '../../src/core/cose/faults.ts';
@@ -97,8 +98,21 @@ describe('bundle-format.md', () => {
   it('states every limit that a reader of these formats holds', () => {
     const readers = [
       ...['cose/decode', 'cose/sign1', 'suit/envelope', 'suit/manifest', 'bundle/layout'],
-      ...['bundle/metadata', 'bundle/io-schema-codec', 'numeric/tensor', 'trust/root'],
-      ...['trust/floor', 'trust/admissible', 'guard/policy-codec', 'guard/settings'],
+      ...[
+        'bundle/metadata',
+        'bundle/io-schema-codec',
+        'bundle/golden-codec',
+        'numeric/tensor',
+        'trust/root',
+      ],
+      ...[
+        'trust/root-codec',
+        'trust/revocation',
+        'trust/floor',
+        'trust/admissible',
+        'guard/policy-codec',
+        'guard/settings',
+      ],
       ...['guard/safe-output', 'telemetry/envelope'],
     ];
     const held = readers.flatMap((name) => {
@@ -120,11 +134,21 @@ describe('bundle-format.md', () => {
 
   it('names every fault of these formats, and none that does not exist', () => {
     const formats = [
-      ...[COSE_FAULTS, SUIT_FAULTS, BUNDLE_FAULTS, TRUST_FAULTS, FIELD_FAULTS, POLICY_FAULTS],
+      ...[
+        COSE_FAULTS,
+        SUIT_FAULTS,
+        BUNDLE_FAULTS,
+        GOLDEN_FAULTS,
+        TRUST_FAULTS,
+        FIELD_FAULTS,
+        POLICY_FAULTS,
+      ],
       ...[TELEMETRY_FAULTS, CRYPTO_FAULTS],
     ].flatMap((table) => Object.keys(table));
-    // Key files, a process's self-test, the maker's JSON and foreign signatures are other matters.
-    const elsewhere = /^(key\.|crypto\.self-test$|metadata\.json$|cose\.curve$)/;
+    // Key files, a process's self-test, the maker's JSON, foreign signatures and where a device keeps
+    // its floors are other matters.
+    const elsewhere =
+      /^(key\.|crypto\.(self-test|signature-file)$|metadata\.json$|cose\.curve$|floor\.(?!malformed|mac))/;
     const wanted = formats.filter((code) => !elsewhere.test(code));
     const families = new Set([...formats, 'guard.', 'runtime.'].map((code) => code.split('.')[0]));
     const named = (text.match(/`[a-z]+\.[a-z0-9-]+`/g) ?? [])
