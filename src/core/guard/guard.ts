@@ -12,7 +12,7 @@ import type { Kernels } from '../numeric/kernels.ts';
 import type { NamedTensors } from '../numeric/tensor.ts';
 import { type Decision, decide, type LastGood, type Source, type Verdict } from './decision.ts';
 import { type Finding, finding, quoted } from './findings.ts';
-import { FROZEN_AT_START, type FrozenState, hashFrame, stepFrozen } from './frozen-frame.ts';
+import { FROZEN_AT_START, type FrozenState, stepFrozen } from './frozen-frame.ts';
 import { checkInput, type InputLimits, ONE_ROW } from './input-contract.ts';
 import { type Mode, mayInfer } from './mode.ts';
 import { scoreNovelty } from './novelty.ts';
@@ -65,7 +65,8 @@ export interface Judgement {
 
 export interface Guard {
   /**
-   * Before the inference; `inputs` came through `admitTensors` or from Edgeward's own reader.
+   * Before the inference; `inputs` came through `admitTensors` or from Edgeward's own reader. They
+   * are remembered until the next frame, so nobody may write to them any more.
    * `nowMs` is when the frame came; none of today's checks before the inference asks for it.
    */
   plan(state: GuardState, inputs: NamedTensors, nowMs: MonotonicMs): Plan;
@@ -111,8 +112,7 @@ function planFrame(
   // A broken frame does not touch the count: bad frames between equal ones do not thaw a sensor.
   if (findings.length > 0) return { state, findings, runInference: false, sizes };
   if (settings.frozenFrames === 0) return { state, findings, runInference: true, sizes };
-  const names = schema.inputs.map((input) => input.name);
-  const step = stepFrozen(state.frozen, hashFrame(names, inputs), settings.frozenFrames);
+  const step = stepFrozen(state.frozen, inputs, settings.frozenFrames);
   const released = settings.shadow || settings.actions.sensor === 'flag';
   return {
     state: { ...state, frozen: step.state },

@@ -101,7 +101,7 @@ function featureScores(
 
 /** `f / |f|` in doubles; all NaN for a vector of zeros. */
 export function normalised(features: Float32Array): Float64Array {
-  const x = Float64Array.from(features);
+  const x = new Float64Array(features);
   let squared = 0;
   for (let i = 0; i < x.length; i++) squared += (x[i] as number) ** 2;
   const norm = Math.sqrt(squared);

@@ -3,7 +3,7 @@ import type { ValueRange } from '../bundle/io-schema.ts';
 import type { Tensor } from '../numeric/tensor.ts';
 import { type Finding, finding } from './findings.ts';
 import { coordinates } from './shape.ts';
-import { type Bounds, findBadValues, isFloat, numbersOf } from './values.ts';
+import { type Bounds, findBadValues, isFinite32, isFloat, numbersOf } from './values.ts';
 
 /** How the findings about values of one tensor are called. */
 export interface ValueFindings {
@@ -25,6 +25,7 @@ export function checkRanges(
   const all = tensor.dtype === 'bool' ? [BIT] : ranges;
   const numbers = all.length > 0 || isFloat(tensor.dtype) ? numbersOf(tensor) : undefined;
   if (numbers === undefined) return [];
+  if (all.length === 0 && numbers instanceof Float32Array && isFinite32(numbers)) return [];
   const inner = axis < 0 ? numbers.length : product(tensor.dims.slice(axis + 1));
   const bounds = boundsOf(all);
   const bad = findBadValues(numbers, inner, bounds);
