@@ -5,6 +5,7 @@ import type { Fault, Result } from '../../src/core/base/fault.ts';
 import { FIELD_FAULTS } from '../../src/core/base/fields.ts';
 import { FAULT_MESSAGE_CHARS_MAX } from '../../src/core/base/limits.ts';
 import { BUNDLE_FAULTS } from '../../src/core/bundle/faults.ts';
+import { GOLDEN_FAULTS } from '../../src/core/bundle/golden-faults.ts';
 import { CALIBRATION_FAULTS } from '../../src/core/calibration/faults.ts';
 import { COSE_FAULTS } from '../../src/core/cose/faults.ts';
 import { CRYPTO_FAULTS } from '../../src/core/crypto/faults.ts';
@@ -82,6 +83,7 @@ const NEXT: ReadonlyMap<string, string> = new Map(
     CRYPTO_FAULTS,
     DEVICE_FAULTS,
     FIELD_FAULTS,
+    GOLDEN_FAULTS,
     GUARD_FAULTS,
     NUMERIC_FAULTS,
     ONNX_FAULTS,
