@@ -98,17 +98,18 @@ const HARD_LINK: Operator = {
     }),
 };
 
-/** RAUC #490 the other way round: what kills the process is tried for ever. */
+/** The attempt is spent in the cache only: what kills the device takes its own counting with it. */
 const ATTEMPT_NOT_SPENT: Operator = {
   ...PRODUCT,
   name: 'attempt not spent before trial boot',
   disk: (disk) =>
     lying(disk, {
-      rename(from, to) {
-        return booting.has(disk) && /\/boot\.[01]$/.test(to)
-          ? disk.remove(from)
-          : disk.rename(from, to);
+      create(path) {
+        const file = disk.create(path);
+        if (!file.ok || !booting.has(disk)) return file;
+        return ok({ ...file.value, sync: () => ok(true) });
       },
+      syncFolder: (path) => (booting.has(disk) ? ok(true) : disk.syncFolder(path)),
     }),
   boot(device) {
     const disk = simulated.get(device.disk);

@@ -74,7 +74,10 @@ export class SimDisk implements Disk {
   list(folder: string): Result<readonly string[]> {
     const found = this.#state.folders.get(folder);
     if (found !== undefined) return ok([...found.names.keys()].sort());
-    return refused(this.#entry(folder) === undefined ? 'disk.not-found' : 'disk.denied', folder);
+    return refused(
+      this.#entry(folder) === undefined ? this.#missing(folder) : 'disk.denied',
+      folder,
+    );
   }
 
   read(path: string, bytesMax: number): Result<Uint8Array> {
@@ -130,7 +133,7 @@ export class SimDisk implements Disk {
 
   remove(path: string): Result<true> {
     const entry = this.#entry(path);
-    if (entry === undefined) return refused('disk.not-found', path);
+    if (entry === undefined) return refused(this.#missing(path), path);
     const blocked = entry === 'folder' ? 'disk.denied' : this.#blocked(path);
     if (blocked !== undefined) return refused(blocked, path);
     this.#change(path, { gone: nameOf(path) }, `remove ${path}`);
@@ -149,7 +152,9 @@ export class SimDisk implements Disk {
 
   syncFolder(path: string): Result<true> {
     const folder = this.#state.folders.get(path);
-    if (folder === undefined) return refused('disk.not-found', path);
+    if (folder === undefined) {
+      return refused(this.#entry(path) === undefined ? this.#missing(path) : 'disk.denied', path);
+    }
     const synced = { durable: folder.names, pending: [], names: folder.names };
     this.#put(new Map(this.#state.folders).set(path, synced), `sync ${path}`);
     return ok(true);
@@ -234,8 +239,13 @@ export class SimDisk implements Disk {
 
   #inodeOf(path: string): Result<number> {
     const entry = this.#entry(path);
-    if (entry === undefined) return refused('disk.not-found', path);
+    if (entry === undefined) return refused(this.#missing(path), path);
     return entry === 'folder' ? refused('disk.denied', path) : ok(entry);
+  }
+
+  /** Below a file there is nothing to be found, which a system tells apart from a missing name. */
+  #missing(path: string): DiskFaultCode {
+    return typeof this.#entry(parentOf(path)) === 'number' ? 'disk.denied' : 'disk.not-found';
   }
 
   #bytesOf(path: string): Uint8Array {
@@ -246,7 +256,7 @@ export class SimDisk implements Disk {
   #blocked(path: string): DiskFaultCode | undefined {
     if (this.readOnly) return 'disk.read-only';
     if (this.operationsLeft-- <= 0) return 'disk.io';
-    return this.#state.folders.has(parentOf(path)) ? undefined : 'disk.not-found';
+    return this.#state.folders.has(parentOf(path)) ? undefined : this.#missing(path);
   }
 }
 

@@ -30,7 +30,7 @@ const CREATE_FLAGS =
   constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW;
 const FOLDER_FLAGS = constants.O_RDONLY | constants.O_DIRECTORY | constants.O_NOFOLLOW;
 
-export const REAL_DISK: Disk = {
+export const realDisk: Disk = {
   list: (folder) =>
     on(folder, () => {
       needFolder(folder);
