@@ -96,6 +96,12 @@ export const WASM_PAGES_MAX: number = 65_536;
 export const BATCH_MAX: number = 1_024;
 /** Runs that wait behind the one in the worker. */
 export const RUNS_WAITING_MAX: number = 16;
+/** Memory shared with the worker for the tensors of one run; what does not fit is posted. */
+export const RUN_BLOCK_BYTES: number = 4 * 1024 * 1024;
+/** How long a worker looks for the next run, and an engine for an answer, before they sleep. */
+export const LOOK_US: number = 300;
+/** Times that neither looks, after looks that were in vain. */
+export const LOOKS_SKIPPED_MAX: number = 256;
 /** JavaScript memory of the inference worker; ONNX Runtime's own is bounded in WebAssembly pages. */
 export const WORKER_HEAP_MB: number = 128;
 export const WORKER_YOUNG_HEAP_MB: number = 16;
@@ -189,3 +195,6 @@ export const SLOT_FILES_MAX: number = 256;
 
 /** How long a boot waits for a command that is changing the slots. */
 export const SLOTS_LOCK_WAIT_MS = 30_000;
+
+/** How often the device asks whether a golden vector is due. */
+export const CANARY_TICK_MS = 1000;

@@ -30,6 +30,7 @@ import { type DeviceOptions, type ResolvedDevice, resolveDevice, rootsOf } from 
 import { Reporter } from './reporter.ts';
 import { connectUplink, dropsToTell, noUplink, type Uplink } from './uplink.ts';
 import { EDGEWARD_VERSION } from './version.ts';
+import { startWatch, type Watch } from './watch.ts';
 
 export interface Device {
   readonly name: string;
@@ -91,6 +92,7 @@ class RunningDevice implements Device {
   #uplink: Uplink = noUplink();
   #booted: Booted = NOTHING_BOOTED;
   #session: GuardedSession;
+  #watch: Watch | undefined;
   #healthTimer: NodeJS.Timeout | undefined;
   #stopping: Promise<void> | undefined;
 
@@ -200,6 +202,19 @@ class RunningDevice implements Device {
       booted.model === undefined ? 'bundle-refused-at-boot' : 'boot-verified',
     );
     if (booted.model !== undefined && booted.degraded) this.#session.move('slot-corrupt');
+    const { model, slot } = booted;
+    if (model !== undefined && slot !== undefined) {
+      const { stateFolder } = this.#options;
+      const onEvent = this.emit;
+      this.#watch = startWatch({
+        model,
+        slot,
+        stateFolder,
+        session: this.#session,
+        clock,
+        onEvent,
+      });
+    }
     this.#told(this.#reporter.birth(this.#birth()));
     const early = this.#early ?? [];
     this.#early = undefined;
@@ -239,6 +254,7 @@ class RunningDevice implements Device {
 
   async #stop(): Promise<void> {
     clearInterval(this.#healthTimer);
+    await this.#watch?.stop();
     await this.#session.close();
     if (this.#early === undefined) await this.reportHealth();
     await this.#uplink.close();

@@ -58,6 +58,7 @@ export class GuardedSession {
   #frames = 0;
   #waiting = 0;
   #selfTestAfterMs = 0;
+  #slotLost = false;
   #line: Promise<unknown> = Promise.resolve();
   #healing: Promise<unknown> = Promise.resolve();
 
@@ -72,6 +73,18 @@ export class GuardedSession {
 
   get verdicts(): VerdictCounts {
     return { ...this.#verdicts };
+  }
+
+  /** Whether frames are given to the model now. */
+  get mayInfer(): boolean {
+    return mayInfer(this.#mode.mode);
+  }
+
+  /** What a golden vector found beside the frames: the model is wrong, or its worker was lost. */
+  canaryFailed({ code }: Fault): void {
+    if (KILLING.includes(code)) this.move('worker-killed');
+    else if (code === 'inference.respawn-budget') this.move('respawn-exhausted');
+    else this.move('self-test-failed');
   }
 
   latency(): LatencySummary | undefined {
@@ -108,8 +121,12 @@ export class GuardedSession {
     const before = this.#mode.mode;
     this.#mode = stepMode(this.#mode, cause);
     const after = this.#mode.mode;
-    if (before === after) return;
-    this.#emit({ type: 'mode.changed', from: modeName(before), to: modeName(after), cause });
+    if (before !== after) {
+      this.#emit({ type: 'mode.changed', from: modeName(before), to: modeName(after), cause });
+    }
+    if (cause === 'slot-corrupt') this.#slotLost = true;
+    // A healed worker brings no slot back.
+    else if (this.#slotLost && after === 'NOMINAL') this.move('slot-corrupt');
   }
 
   /** Waits for the frames under way and ends the worker. */
@@ -190,7 +207,7 @@ export class GuardedSession {
     const ran = await model.engine.run(inputs);
     if (ran.ok) {
       // A new worker that answers has healed what its predecessor's end had degraded.
-      if (this.mode === 'DEGRADED') this.move('self-test-passed');
+      if (this.mode === 'DEGRADED' && !this.#slotLost) this.move('self-test-passed');
       return ran;
     }
     this.#afterFault(model, ran.fault, frame, before);
