@@ -5,6 +5,7 @@ import { readManifestEntry, walkPayloads } from '../../src/core/bundle/layout.ts
 import { bytesSource } from '../../src/core/bundle/source.ts';
 import { encodeBirth } from '../../src/core/telemetry/birth.ts';
 import { openEnvelope } from '../../src/core/telemetry/envelope.ts';
+import { decodeRevocations, draftRevocations } from '../../src/core/trust/revocation.ts';
 import { decodeRoot, sealRoot } from '../../src/core/trust/root.ts';
 import { verifyBundle } from '../../src/core/trust/verify.ts';
 import { accepted } from '../core/base/outcome.ts';
@@ -17,7 +18,16 @@ import {
   sealed,
   signer,
 } from '../core/telemetry/samples.ts';
-import { CONTEXT, ROOT_KEY, ROOT as ROOT_SET, roleOf, rootOf } from '../core/trust/trusting.ts';
+import {
+  CONTEXT,
+  REVOCATIONS as REVOCATION_CONTENT,
+  REVOCATION_KEY,
+  REVOKING,
+  ROOT_KEY,
+  ROOT as ROOT_SET,
+  roleOf,
+  rootOf,
+} from '../core/trust/trusting.ts';
 
 export interface Specimen {
   readonly name: string;
@@ -57,6 +67,19 @@ export const ROOT: Specimen = {
   name: 'root',
   bytes: accepted(sealRoot({ ...ROOT_SET, expiresS: 1_900_000_000, roles }, [ROOT_KEY])),
   judge: decodeRoot,
+};
+
+const revoking = {
+  ...REVOCATION_CONTENT,
+  keys: [SECOND.thumbprint, RELEASE.thumbprint],
+  manifests: [new Uint8Array(32).fill(5)],
+  minimums: [{ hardwareClass: 'generic-arm64', model: 'rotor', securityVersion: 6 }],
+};
+
+export const REVOCATIONS: Specimen = {
+  name: 'revocation list',
+  bytes: accepted(draftRevocations(revoking, [REVOCATION_KEY], REVOKING)),
+  judge: (damaged) => decodeRevocations(damaged, REVOKING),
 };
 
 export const EVENT: Specimen = envelope('telemetry event', sealed().bytes, EVENT_TOPIC);

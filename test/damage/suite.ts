@@ -11,11 +11,19 @@ import {
 } from './damage.ts';
 import { itemChanges } from './item-changes.ts';
 import { memberChanges, membersOf } from './member-changes.ts';
-import { BIRTH, EVENT, LARGE_BUNDLE, ROOT, SMALL_BUNDLE, type Specimen } from './specimens.ts';
+import {
+  BIRTH,
+  EVENT,
+  LARGE_BUNDLE,
+  REVOCATIONS,
+  ROOT,
+  SMALL_BUNDLE,
+  type Specimen,
+} from './specimens.ts';
 
 /** The documents of a run; the large bundle only where there is time for it. */
 export function specimensOf({ long }: Extent): readonly Specimen[] {
-  return [SMALL_BUNDLE, ...(long ? [LARGE_BUNDLE, BIRTH] : []), ROOT, EVENT];
+  return [SMALL_BUNDLE, ...(long ? [LARGE_BUNDLE, BIRTH] : []), ROOT, REVOCATIONS, EVENT];
 }
 
 /** One tally for each kind of damage to each document, as they are done. */

@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs';
 import { BinaryWriter, WireType } from '@bufbuild/protobuf/wire';
 import { concatBytes, equalBytes } from '../../src/core/base/bytes.ts';
 import { need } from '../../src/core/base/fault.ts';
+import { encodeGolden } from '../../src/core/bundle/golden-codec.ts';
 import type { IoSchema } from '../../src/core/bundle/io-schema.ts';
 import {
   type BundleFile,
@@ -18,9 +19,9 @@ import { type OpenInput, sign1 } from '../../src/core/cose/sign1.ts';
 import { CborTag, type CborValue, cborMap } from '../../src/core/cose/value.ts';
 import { sha256 } from '../../src/core/crypto/digest.ts';
 import type { Signer } from '../../src/core/crypto/ed25519.ts';
-import { openRecord } from '../../src/core/crypto/mac.ts';
 import { encodeGuardPolicy } from '../../src/core/guard/policy-codec.ts';
 import { encodeNpy } from '../../src/core/numeric/npy.ts';
+import type { DType, Tensor, TensorData } from '../../src/core/numeric/tensor.ts';
 import { encodeModel, type OnnxNodeSpec } from '../../src/core/onnx/writer.ts';
 import { encodeDigest } from '../../src/core/suit/digest.ts';
 import { META_URI, sealEnvelope } from '../../src/core/suit/envelope.ts';
@@ -30,21 +31,21 @@ import { ENVELOPE_TYP } from '../../src/core/telemetry/envelope.ts';
 import { type EdgeEvent, encodeEvent } from '../../src/core/telemetry/event.ts';
 import { encodeHealth } from '../../src/core/telemetry/health.ts';
 import type { TrustContext } from '../../src/core/trust/admissible.ts';
-import { encodeFloor } from '../../src/core/trust/floor.ts';
-import { sealRoot } from '../../src/core/trust/root.ts';
 import { GUARD, MODEL, manifestOf, metadataOf, RELEASE } from '../core/bundle/specimen.ts';
 import { simulatedInput, simulatedModel } from '../core/calibration/simulated.ts';
 import { floats, GEMM_TAIL, tinyClassifier } from '../core/onnx/tiny-classifier.ts';
 import { birth, EVENT_TOPIC, event, health, sealed, signer } from '../core/telemetry/samples.ts';
-import {
-  CONTEXT,
-  FLOOR as FLOOR_ENTRY,
-  floorsOf,
-  ROOT_KEY,
-  ROOT as ROOT_SET,
-} from '../core/trust/trusting.ts';
+import { CONTEXT, ROOT_KEY } from '../core/trust/trusting.ts';
 import { type TarMember, tarOf } from './archive-changes.ts';
 import type { Random } from './random.ts';
+import {
+  FLOOR_BODY,
+  REVOCATION_PAYLOAD,
+  REVOCATIONS,
+  ROOT,
+  ROOT_PAYLOAD,
+  rootBlock,
+} from './trust-documents.ts';
 
 // Bundles
 const rich: Partial<ModelMetadata> = {
@@ -129,32 +130,22 @@ function membersOf(envelope: Uint8Array): readonly TarMember[] {
   return [{ path: 'manifest.suit', bytes: envelope }, MODEL, GUARD];
 }
 
-// Roots and floors
-export const ROOT: Uint8Array = need(
-  sealRoot(
-    { ...ROOT_SET, expiresS: 1_900_000_000, scope: { modelPrefixes: ['rotor'], classes: ['a'] } },
-    [ROOT_KEY],
-  ),
-);
-export const ROOT_PAYLOAD: Uint8Array = (need(decodeCbor(ROOT)) as [Uint8Array])[0];
-
-export function rootBlock(payload: Uint8Array): Uint8Array {
-  const typ = 'application/edgeward-root+cbor';
-  const aad = externalAad('root', '');
-  return sign1({ payload, detached: true, typ, externalAad: aad, signer: ROOT_KEY });
-}
-
-export const MAC_KEY: Uint8Array = new Uint8Array(32).fill(3);
-export const FLOOR: Uint8Array = encodeFloor(
-  {
-    ...floorsOf(FLOOR_ENTRY, { ...FLOOR_ENTRY, model: 'pump' }),
-    rootVersion: 3,
-    clockFloorMs: 1_700_000_000_000,
-    safeOutput: new Map([['logits', [1, 0]]]),
-  },
-  MAC_KEY,
-);
-export const FLOOR_BODY: Uint8Array = openRecord(MAC_KEY, FLOOR) ?? FLOOR;
+// Golden vectors
+const port = (dtype: DType, data: TensorData): Tensor => ({ dtype, dims: [1, data.length], data });
+export const GOLDEN: Uint8Array = encodeGolden({
+  modelSha256: new Uint8Array(32).fill(6),
+  tolerances: new Map([
+    ['logits', { absolute: 0.125, relative: 0.001 }],
+    ['label', { absolute: 0, relative: 0 }],
+  ]),
+  vectors: [1, 2].map((value) => ({
+    inputs: new Map([['x', port('float16', Uint16Array.of(0x3c00, value))]]),
+    outputs: new Map([
+      ['logits', port('float32', Float32Array.of(value, -4))],
+      ['label', port('string', ['worn'])],
+    ]),
+  })),
+});
 
 // Telemetry
 export const DEVICE: Signer = signer;
@@ -218,6 +209,8 @@ export const CBOR_DOCUMENTS: readonly Uint8Array[] = [
   ENVELOPE,
   ROOT,
   ROOT_PAYLOAD,
+  REVOCATIONS,
+  REVOCATION_PAYLOAD,
   SEALED,
   SEALED_PAYLOAD,
   BIRTH,

@@ -14,6 +14,7 @@ import { readGraph } from '../../src/core/onnx/graph.ts';
 import { parseManifest } from '../../src/core/suit/manifest.ts';
 import { decodeStatus } from '../../src/core/telemetry/status.ts';
 import { decodeFloor } from '../../src/core/trust/floor.ts';
+import { decodeRevocations } from '../../src/core/trust/revocation.ts';
 import { decodeRoot } from '../../src/core/trust/root.ts';
 import { verifyBundle } from '../../src/core/trust/verify.ts';
 import { codeOf } from '../core/base/outcome.ts';
@@ -22,6 +23,7 @@ import { TARGETS as PLANTED } from './planted-targets.ts';
 import { Random, seedOf } from './random.ts';
 import { runFuzz } from './run.ts';
 import { TARGETS } from './targets.ts';
+import * as trust from './trust-documents.ts';
 
 const moduleOf = (name: string): string => new URL(`./${name}.ts`, import.meta.url).href;
 
@@ -56,8 +58,9 @@ describe('the fuzzer', () => {
       ['bundle', verifyBundle(bytesSource(document.BUNDLE), 'install', document.TRUST)],
       ['metadata', decodeMetadata(document.META)],
       ['manifest', parseManifest(document.MANIFEST)],
-      ['root', decodeRoot(document.ROOT)],
-      ['floor', decodeFloor(document.FLOOR, document.MAC_KEY)],
+      ['root', decodeRoot(trust.ROOT)],
+      ['revocations', decodeRevocations(trust.REVOCATIONS, trust.REVOCATION_ROOT)],
+      ['floor', decodeFloor(trust.FLOOR, trust.MAC_KEY)],
       ['npy', decodeNpy(document.NPY)],
       ['status', decodeStatus(utf8(JSON.stringify(document.STATUS)))],
       ['board', parseBoardProfile(document.BOARD)],

@@ -1,5 +1,7 @@
 /** Every reader that outside bytes reach, each with documents to change and what must hold after. */
 import { attempt, need, type Result } from '../../src/core/base/fault.ts';
+import { decodeGolden, encodeGolden } from '../../src/core/bundle/golden-codec.ts';
+import { differenceIn } from '../../src/core/bundle/golden-tolerance.ts';
 import { readManifestEntry, walkPayloads } from '../../src/core/bundle/layout.ts';
 import {
   decodeMetadata,
@@ -30,6 +32,7 @@ import { decodeEvent, encodeEvent } from '../../src/core/telemetry/event.ts';
 import { decodeHealth, encodeHealth } from '../../src/core/telemetry/health.ts';
 import { decodeStatus } from '../../src/core/telemetry/status.ts';
 import { decodeFloor, encodeFloor } from '../../src/core/trust/floor.ts';
+import { decodeRevocations } from '../../src/core/trust/revocation.ts';
 import { decodeRoot } from '../../src/core/trust/root.ts';
 import { changeArchive } from './archive-changes.ts';
 import { changeBytes } from './byte-changes.ts';
@@ -40,6 +43,7 @@ import { anyNpy } from './npy-changes.ts';
 import { changeProto } from './proto-changes.ts';
 import type { Random } from './random.ts';
 import { changed, forged, sameBytes, type Target, type Trial, trial } from './trial.ts';
+import * as trust from './trust-documents.ts';
 import { WHOLE_TARGETS } from './whole-targets.ts';
 
 const CBOR = /^cbor\./;
@@ -128,11 +132,13 @@ const BELOW: readonly Target[] = [
     trial(random) {
       const input = changed(document.BUNDLE, () => changeArchive(document.BUNDLE_MEMBERS, random));
       const keep = random.oneIn(2);
+      const check = random.pick(['full', 'lazy'] as const);
       return trial(input, () =>
         attempt(() => {
           const source = bytesSource(input);
           const { endOffset } = need(readManifestEntry(source));
-          return need(walkPayloads(source, endOffset, document.FILES, { keep: () => keep }));
+          const options = { keep: () => keep, check };
+          return need(walkPayloads(source, endOffset, document.FILES, options));
         }),
       );
     },
@@ -160,9 +166,19 @@ const BELOW: readonly Target[] = [
     firstGate: CBOR,
     trial(random) {
       // Without blocks the payload is read whole and `root.threshold` is its last gate.
-      const payload = cborOf(document.ROOT_PAYLOAD, random);
+      const payload = cborOf(trust.ROOT_PAYLOAD, random);
       const input = encodeCbor([payload, []]);
       return trial(input, () => decodeRoot(input), forged);
+    },
+  },
+  {
+    name: 'revocations',
+    share: 3,
+    firstGate: CBOR,
+    trial(random) {
+      // Without blocks the payload is read whole and `revocation.threshold` is its last gate.
+      const input = encodeCbor([cborOf(trust.REVOCATION_PAYLOAD, random), []]);
+      return trial(input, () => decodeRevocations(input, trust.REVOCATION_ROOT), forged);
     },
   },
   {
@@ -221,6 +237,30 @@ const BELOW: readonly Target[] = [
     },
   },
   {
+    name: 'golden',
+    share: 5,
+    firstGate: CBOR,
+    trial(random) {
+      const input = random.oneIn(4)
+        ? changed(document.GOLDEN, () => changeBytes(document.GOLDEN, random))
+        : cborOf(document.GOLDEN, random);
+      return trial(
+        input,
+        () => decodeGolden(input),
+        (golden) => {
+          const [first] = golden.vectors;
+          for (const [name, tolerance] of golden.tolerances) {
+            const y = first?.outputs.get(name);
+            if (y === undefined || differenceIn(y, y, tolerance) !== undefined) {
+              return `the golden output ${name} differs from itself`;
+            }
+          }
+          return sameBytes(input, encodeGolden(golden));
+        },
+      );
+    },
+  },
+  {
     name: 'onnx',
     share: 8,
     firstGate: /^onnx\.malformed$/,
@@ -235,12 +275,12 @@ const BELOW: readonly Target[] = [
     share: 5,
     firstGate: CBOR,
     trial(random) {
-      const key = document.MAC_KEY;
+      const key = trust.MAC_KEY;
       if (random.oneIn(16)) {
-        const input = changed(document.FLOOR, () => changeBytes(document.FLOOR, random));
+        const input = changed(trust.FLOOR, () => changeBytes(trust.FLOOR, random));
         return trial(input, () => decodeFloor(input, key), forged);
       }
-      const input = sealRecord(key, cborOf(document.FLOOR_BODY, random));
+      const input = sealRecord(key, cborOf(trust.FLOOR_BODY, random));
       return trial(
         input,
         () => decodeFloor(input, key),

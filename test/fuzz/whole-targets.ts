@@ -3,12 +3,14 @@ import { equalBytes } from '../../src/core/base/bytes.ts';
 import { bytesSource } from '../../src/core/bundle/source.ts';
 import { encodeCbor } from '../../src/core/cose/encode.ts';
 import { openEnvelope } from '../../src/core/telemetry/envelope.ts';
+import { decodeRevocations } from '../../src/core/trust/revocation.ts';
 import { decodeRoot } from '../../src/core/trust/root.ts';
 import { verifyBundle } from '../../src/core/trust/verify.ts';
 import { changeArchive } from './archive-changes.ts';
 import { changeCbor } from './cbor-changes.ts';
 import * as document from './documents.ts';
 import { changed, forged, type Target, trial } from './trial.ts';
+import * as trust from './trust-documents.ts';
 
 export const WHOLE_TARGETS: readonly Target[] = [
   {
@@ -51,12 +53,27 @@ export const WHOLE_TARGETS: readonly Target[] = [
     firstGate: /^cbor\./,
     trial(random) {
       if (random.oneIn(3)) {
-        const input = changed(document.ROOT, () => changeCbor(document.ROOT, random));
+        const input = changed(trust.ROOT, () => changeCbor(trust.ROOT, random));
         return trial(input, () => decodeRoot(input), forged);
       }
-      const payload = changeCbor(document.ROOT_PAYLOAD, random);
-      const input = encodeCbor([payload, [document.rootBlock(payload)]]);
+      const payload = changeCbor(trust.ROOT_PAYLOAD, random);
+      const input = encodeCbor([payload, [trust.rootBlock(payload)]]);
       return trial<unknown>(input, () => decodeRoot(input));
+    },
+  },
+  {
+    name: 'revocations-signed',
+    share: 0.2,
+    firstGate: /^cbor\./,
+    trial(random) {
+      const root = trust.REVOCATION_ROOT;
+      if (random.oneIn(3)) {
+        const input = changed(trust.REVOCATIONS, () => changeCbor(trust.REVOCATIONS, random));
+        return trial(input, () => decodeRevocations(input, root), forged);
+      }
+      const payload = changeCbor(trust.REVOCATION_PAYLOAD, random);
+      const input = encodeCbor([payload, [trust.revocationBlock(payload)]]);
+      return trial<unknown>(input, () => decodeRevocations(input, root));
     },
   },
   {
