@@ -109,6 +109,19 @@ describe.skipIf(tpmMissing !== '')(`a commit that is cut off${why}`, () => {
     expect(accepted(machine.open().read()).record.rootVersion).toBe(2);
   });
 
+  it('and extended by more than it says stands no more', () => {
+    const machine = Machine.provisioned(tpm, 1);
+    const tools = mkdtempSync(join(tpm.folder, 'tools-'));
+    for (const name of ['tpm2_nvread', 'tpm2_nvreadpublic']) {
+      symlinkSync(`/usr/bin/${name}`, join(tools, name));
+    }
+    const twice = '/usr/bin/tpm2_nvextend "$@" && exec /usr/bin/tpm2_nvextend "$@"';
+    writeFileSync(join(tools, 'tpm2_nvextend'), `#!/bin/sh\n${twice}\n`, { mode: 0o755 });
+    const floors = machine.open({ tpm: { ...machine.tpm, toolFolder: tools } });
+    expect(codeOf(floors.write(counting(2)))).toBe('floor.rolled-back');
+    expect(codeOf(machine.open().read())).toBe('floor.rolled-back');
+  });
+
   it('by killing the process at any moment loses nothing it had acknowledged', async () => {
     const machine = Machine.provisioned(tpm);
     let seed = 7;

@@ -223,6 +223,20 @@ describe.skipIf(tpmMissing !== '')(`provisioning${why}`, () => {
     expect(accepted(machine.open().read()).record).toEqual(counting(5));
   });
 
+  it('may leave files of T0 behind where it was cut off, which the next writes replace', () => {
+    const machine = Machine.provisioned(tpm);
+    accepted(openFloorStore(machine.folder, KEY).write(counting(5)));
+    expect(accepted(machine.open().read())).toMatchObject({
+      record: EMPTY_FLOOR,
+      damagedCopies: 2,
+    });
+    accepted(machine.open().write(counting(1)));
+    expect(accepted(machine.open().read())).toMatchObject({
+      record: counting(1),
+      damagedCopies: 0,
+    });
+  });
+
   it('does not paper over a rollback', () => {
     const machine = Machine.provisioned(tpm, 1);
     const old = machine.snapshot();

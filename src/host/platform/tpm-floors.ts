@@ -117,7 +117,8 @@ function refuseUnproven(validCount: number, damagedCount: number): Error {
     return refuseStore('store.corrupt', `none of ${damagedCount} record files can be read`);
   }
   const seen = validCount === 0 ? 'there is no record' : `none of ${validCount} copies fits`;
-  return refuseTrust('floor.rolled-back', `${seen} beside the value in the TPM`);
+  const damage = damagedCount === 0 ? '' : `, and ${damagedCount} more cannot be read`;
+  return refuseTrust('floor.rolled-back', `${seen} beside the value in the TPM${damage}`);
 }
 
 /**

@@ -155,7 +155,9 @@ const MEANINGS: ReadonlyMap<number, PlatformFaultCode> = new Map([
   [0x149, 'platform.tpm-refused'],
   [0x12f, 'platform.tpm-refused'],
   [0x99d, 'platform.tpm-refused'],
-  // No room for objects or sessions; try again.
+  // Written too often just now, memory not ready, no room for objects or sessions, try again.
+  [0x920, 'platform.tpm-busy'],
+  [0x923, 'platform.tpm-busy'],
   [0x902, 'platform.tpm-busy'],
   [0x903, 'platform.tpm-busy'],
   [0x922, 'platform.tpm-busy'],
