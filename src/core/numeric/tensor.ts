@@ -69,7 +69,11 @@ export function elementCount(dims: readonly number[]): number | undefined {
   return count;
 }
 
-type NumberArrayClass = { readonly name: string; new (data: never): NumberArray };
+type NumberArrayClass = {
+  readonly name: string;
+  readonly BYTES_PER_ELEMENT: number;
+  new (data: never, byteOffset?: number, length?: number): NumberArray;
+};
 type NumberArray = Exclude<TensorData, readonly string[]>;
 
 const ARRAYS: Readonly<Record<Exclude<DType, 'string'>, NumberArrayClass>> = {
@@ -97,6 +101,21 @@ export function isDataOf(dtype: DType, data: unknown): data is TensorData {
 export function copyData(dtype: DType, data: TensorData): TensorData {
   // Not data.slice(): a Buffer is a Uint8Array too, and its slice is a view of the same memory.
   return dtype === 'string' ? [...(data as string[])] : new ARRAYS[dtype](data as never);
+}
+
+/** `length` elements that lie in other memory, at an offset that suits their size. */
+export function viewOf(
+  dtype: Exclude<DType, 'string'>,
+  buffer: ArrayBufferLike,
+  byteOffset: number,
+  length: number,
+): NumberArray {
+  return new ARRAYS[dtype](buffer as never, byteOffset, length);
+}
+
+/** Bytes of one element. */
+export function elementBytes(dtype: Exclude<DType, 'string'>): number {
+  return ARRAYS[dtype].BYTES_PER_ELEMENT;
 }
 
 function tagOf(view: ArrayBufferView): unknown {

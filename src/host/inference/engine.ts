@@ -14,7 +14,7 @@ import type { NamedTensors } from '../../core/numeric/tensor.ts';
 import type { RunnableModel } from '../../core/trust/runnable-model.ts';
 import { inferenceFault } from './faults.ts';
 import { Generation } from './generation.ts';
-import { type EnginePort, type Feeds, takeInputs } from './ports.ts';
+import { checkInputs, type EnginePort, type Feeds, ownInputs } from './ports.ts';
 import { RespawnBudget } from './respawn-budget.ts';
 import { startOrtWorker, type WorkerThread } from './worker-thread.ts';
 
@@ -85,6 +85,8 @@ class WorkerEngine implements Engine {
   readonly #budget: RespawnBudget;
   readonly #counts = { generation: 0, runs: 0, deadlineKills: 0, repliesDropped: 0, waiting: 0 };
   #generation: Generation | undefined;
+  /** The newest that has its session; it may be dead. */
+  #opened: Generation | undefined;
   /** The newest generation with its session, or why it has none. */
   #current: Promise<Result<Generation>> | undefined;
   /** The end of the line: each run starts when the one before it is answered. */
@@ -115,10 +117,19 @@ class WorkerEngine implements Engine {
       const message = `${RUNS_WAITING_MAX} runs are waiting already`;
       return err(inferenceFault('inference.busy', message));
     }
-    const feeds = takeInputs(inputs, this.inputs);
+    const checked = checkInputs(inputs, this.inputs);
+    if (!checked.ok) return checked;
+    const free = this.#counts.waiting === 0 && this.#opened?.alive ? this.#opened : undefined;
+    // What a free worker gets before this returns needs no copy in which to wait.
+    const feeds = free?.takesAtOnce(checked.value)
+      ? ok({ tensors: checked.value, buffers: [] })
+      : ownInputs(checked.value);
     if (!feeds.ok) return feeds;
     this.#counts.waiting += 1;
-    const answer = this.#line.then(() => this.#perform(feeds.value, deadlineMs));
+    const answer =
+      free === undefined
+        ? this.#line.then(() => this.#performWhenReady(feeds.value, deadlineMs))
+        : this.#perform(free, feeds.value, deadlineMs);
     const settle = (): void => {
       this.#counts.waiting -= 1;
     };
@@ -138,16 +149,18 @@ class WorkerEngine implements Engine {
     await this.#line;
   }
 
-  async #perform(feeds: Feeds, deadlineMs: number): Promise<Result<NamedTensors>> {
+  async #performWhenReady(feeds: Feeds, deadlineMs: number): Promise<Result<NamedTensors>> {
     const ready = await this.#ready();
-    if (!ready.ok) return ready;
-    const generation = ready.value;
-    const answer = await generation.ask(
-      'ran',
-      (id) => ({ kind: 'run', id, inputs: feeds.tensors }),
-      feeds.buffers,
-      { deadlineMs, late: 'inference.deadline' },
-    );
+    return ready.ok ? this.#perform(ready.value, feeds, deadlineMs) : ready;
+  }
+
+  /** The feeds are handed over before this returns its promise. */
+  async #perform(
+    generation: Generation,
+    feeds: Feeds,
+    deadlineMs: number,
+  ): Promise<Result<NamedTensors>> {
+    const answer = await generation.run(feeds, { deadlineMs, late: 'inference.deadline' });
     this.#counts.runs += 1;
     if (answer.ok) return ok(answer.value.outputs);
     if (answer.fault.code === 'inference.deadline') this.#counts.deadlineKills += 1;
@@ -180,15 +193,8 @@ class WorkerEngine implements Engine {
     const shared = this.#model.buffer instanceof SharedArrayBuffer;
     // A view is posted with all of its buffer, which may be a whole bundle: so the copy is ours.
     const model = shared ? this.#model : copyBytes(this.#model);
-    const opened = await generation.ask(
-      'opened',
-      (id) => ({
-        kind: 'open',
-        id,
-        model,
-        sha256: this.#sha256,
-        wasmPagesMax: this.#options.wasmPagesMax,
-      }),
+    const opened = await generation.open(
+      { model, sha256: this.#sha256, wasmPagesMax: this.#options.wasmPagesMax },
       shared ? [] : [model.buffer as ArrayBuffer],
       { deadlineMs: this.#options.sessionDeadlineMs, late: 'inference.session-deadline' },
     );
@@ -199,6 +205,7 @@ class WorkerEngine implements Engine {
     }
     this.inputs = opened.value.inputs;
     this.outputs = opened.value.outputs;
+    this.#opened = generation;
     return ok(generation);
   }
 }

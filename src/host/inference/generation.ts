@@ -1,8 +1,10 @@
 /** One worker thread from start to end: asks it one thing at a time, each with a deadline. */
 import { assert, err, type Fault, ok, type Result } from '../../core/base/fault.ts';
+import type { NamedTensors } from '../../core/numeric/tensor.ts';
 import { type InferenceFaultCode, inferenceFault } from './faults.ts';
-import type { EnginePort } from './ports.ts';
-import { readReply, type WorkerReply, type WorkerRequest } from './protocol.ts';
+import type { EnginePort, Feeds } from './ports.ts';
+import { type OpenRequest, readReply, type WorkerReply, type WorkerRequest } from './protocol.ts';
+import { ASKED_BY_MESSAGE, ASKED_HERE, RunBlock } from './run-block.ts';
 import type { WorkerThread } from './worker-thread.ts';
 
 type Kind = Exclude<WorkerReply['kind'], 'failed'>;
@@ -20,10 +22,16 @@ interface Pending {
   readonly settle: (result: Result<Answer>) => void;
 }
 
+const NOT_OF_THE_PROTOCOL = 'it gave no reply of its protocol';
+
 export class Generation {
   readonly #thread: WorkerThread;
+  readonly #block = new RunBlock();
+  #inputs: readonly EnginePort[] = [];
   #outputs: readonly EnginePort[] = [];
   #pending: Pending | undefined;
+  /** Whether an answer in the block would be noticed. */
+  #listening = false;
   #lastId = 0;
   #ended: Promise<unknown> | undefined;
   #endedBy: Fault | undefined;
@@ -46,15 +54,48 @@ export class Generation {
     return this.#repliesDropped;
   }
 
+  /** Makes the session; `request` without what only the generation knows. */
+  open(
+    request: Omit<OpenRequest, 'kind' | 'id' | 'block'>,
+    buffers: ArrayBuffer[],
+    deadline: Deadline,
+  ): Promise<Result<Answer<'opened'>>> {
+    const { buffer: block } = this.#block;
+    return this.#ask('opened', deadline, (id) => {
+      this.#thread.postMessage(
+        { kind: 'open', id, block, ...request } satisfies WorkerRequest,
+        buffers,
+      );
+    });
+  }
+
+  /** Whether `run` would copy these tensors; others it hands over. */
+  takesAtOnce(tensors: NamedTensors): boolean {
+    return this.#block.fits(tensors.values());
+  }
+
+  /** Runs the model once. When this returns, the feeds were copied or handed over. */
+  run(feeds: Feeds, deadline: Deadline): Promise<Result<Answer<'ran'>>> {
+    return this.#ask('ran', deadline, (id) => {
+      if (this.#block.put(id, feeds.tensors, this.#inputs)) {
+        this.#block.ask(ASKED_HERE);
+        this.#listen();
+        return;
+      }
+      const { tensors: inputs, buffers } = feeds;
+      this.#thread.postMessage({ kind: 'run', id, inputs } satisfies WorkerRequest, buffers);
+      this.#block.ask(ASKED_BY_MESSAGE);
+    });
+  }
+
   /**
    * Sends a request and waits for a reply of `kind`, for `deadlineMs` from now at most; then the
    * thread is terminated, which is the only way to stop a model.
    */
-  ask<K extends Kind>(
+  #ask<K extends Kind>(
     kind: K,
-    request: (id: number) => WorkerRequest,
-    buffers: ArrayBuffer[],
     { deadlineMs, late }: Deadline,
+    send: (id: number) => void,
   ): Promise<Result<Answer<K>>> {
     assert(this.#pending === undefined, 'a generation is asked one thing at a time');
     if (this.#endedBy !== undefined) return Promise.resolve(err(this.#endedBy));
@@ -73,7 +114,7 @@ export class Generation {
         resolve(result as Result<Answer<K>>);
       };
       this.#pending = { id, kind, settle };
-      this.#thread.postMessage(request(id), buffers);
+      send(id);
     });
   }
 
@@ -83,7 +124,29 @@ export class Generation {
     // A thread that cannot be terminated is gone for us all the same.
     this.#ended ??= this.#thread.terminate().catch(() => undefined);
     this.#pending?.settle(err(fault));
+    this.#block.release();
     await this.#ended;
+  }
+
+  /** One listener, however often a worker answers some other way than in the block. */
+  #listen(): void {
+    if (this.#listening) return;
+    this.#listening = true;
+    void this.#block.woken().then(() => {
+      this.#listening = false;
+      this.#takeFromBlock();
+    });
+  }
+
+  #takeFromBlock(): void {
+    if (!this.alive) return;
+    const pending = this.#pending;
+    const outputs = this.#block.isAnswered ? this.#block.take(this.#outputs, 'copies') : undefined;
+    if (pending?.kind === 'ran' && outputs !== undefined) {
+      pending.settle(ok({ kind: 'ran', id: pending.id, outputs }));
+    } else {
+      this.#die('inference.reply', NOT_OF_THE_PROTOCOL);
+    }
   }
 
   #take(raw: unknown): void {
@@ -97,10 +160,13 @@ export class Generation {
       if (reply.fatal) void this.end(fault);
       else pending?.settle(err(fault));
     } else if (reply?.kind === pending?.kind && reply !== undefined) {
-      if (reply.kind === 'opened') this.#outputs = reply.outputs;
+      if (reply.kind === 'opened') {
+        this.#inputs = reply.inputs;
+        this.#outputs = reply.outputs;
+      }
       pending?.settle(ok(reply));
     } else {
-      this.#die('inference.reply', 'it gave no reply of its protocol');
+      this.#die('inference.reply', NOT_OF_THE_PROTOCOL);
     }
   }
 

@@ -4,7 +4,7 @@
  */
 import { readFileSync } from 'node:fs';
 import { setFlagsFromString } from 'node:v8';
-import { parentPort } from 'node:worker_threads';
+import { parentPort, receiveMessageOnPort } from 'node:worker_threads';
 import type { InferenceSession, Tensor as OrtTensor } from 'onnxruntime-web/wasm';
 import { copyBytes, equalBytes } from '../../core/base/bytes.ts';
 import { assert } from '../../core/base/fault.ts';
@@ -29,11 +29,14 @@ import {
   type WorkerReply,
   type WorkerRequest,
 } from './protocol.ts';
+import { ASKED_BY_MESSAGE, ASKED_HERE, RunBlock } from './run-block.ts';
 
 type Ort = typeof import('onnxruntime-web/wasm');
 
 interface Opened {
   readonly ort: Ort;
+  readonly inputs: readonly EnginePort[];
+  readonly outputs: readonly EnginePort[];
   readonly session: InferenceSession;
   readonly clamp: MemoryClamp;
 }
@@ -51,13 +54,44 @@ assert(parentPort !== null, 'ort-worker.ts runs only as a worker thread');
 const port = parentPort;
 let opened: Opened | undefined;
 
-port.on('message', (request: WorkerRequest) => {
-  void answer(request).then(({ reply, buffers }) => port.postMessage(reply, buffers));
+port.on('message', (request: OpenRequest) => {
+  void answer(request).then((answered) => {
+    post(answered);
+    void serve(new RunBlock(request.block));
+  });
 });
 
-async function answer(
-  request: WorkerRequest,
-): Promise<{ reply: WorkerReply; buffers: ArrayBuffer[] }> {
+/** From here on the thread sleeps in the block, and its event loop does not turn any more. */
+async function serve(block: RunBlock): Promise<never> {
+  for (;;) {
+    const asked = block.waitUntilAsked();
+    if (asked === ASKED_HERE) await serveHere(block);
+    const posted = asked === ASKED_BY_MESSAGE ? receiveMessageOnPort(port) : undefined;
+    if (posted !== undefined) post(await answer(posted.message as WorkerRequest));
+  }
+}
+
+async function serveHere(block: RunBlock): Promise<void> {
+  const { inputs: ports = [], outputs = [] } = opened ?? {};
+  // Views are enough: ONNX Runtime copies its inputs.
+  const inputs = block.take(ports, 'views');
+  assert(inputs !== undefined, 'a run before there were inputs');
+  const answered = await answer({ kind: 'run', id: block.id, inputs });
+  const { reply } = answered;
+  if (reply.kind === 'ran' && block.put(reply.id, reply.outputs, outputs)) block.answer();
+  else post(answered);
+}
+
+interface Answered {
+  readonly reply: WorkerReply;
+  readonly buffers: ArrayBuffer[];
+}
+
+function post({ reply, buffers }: Answered): void {
+  port.postMessage(reply, buffers);
+}
+
+async function answer(request: WorkerRequest): Promise<Answered> {
   const { id } = request;
   try {
     if (request.kind === 'run') {
@@ -65,8 +99,7 @@ async function answer(
       return { reply: { kind: 'ran', id, outputs }, buffers: buffersOf(outputs) };
     }
     opened = await open(request);
-    const inputs = portsOf(opened.session.inputMetadata);
-    const outputs = portsOf(opened.session.outputMetadata);
+    const { inputs, outputs } = opened;
     return { reply: { kind: 'opened', id, inputs, outputs }, buffers: [] };
   } catch (thrown) {
     const failure =
@@ -96,7 +129,9 @@ async function open(request: OpenRequest): Promise<Opened> {
       const message = 'ONNX Runtime took its memory around the clamp';
       throw new Failed({ code: 'inference.clamp', message, fatal: true });
     }
-    return { ort, session, clamp };
+    const inputs = portsOf(session.inputMetadata);
+    const outputs = portsOf(session.outputMetadata);
+    return { ort, session, clamp, inputs, outputs };
   } catch (thrown) {
     if (thrown instanceof Failed) throw thrown;
     throw new Failed(failureOf('open', thrown, clamp.refusals() > 0));

@@ -23,17 +23,17 @@ export interface EnginePort {
   readonly dims: readonly (number | string)[];
 }
 
-/** Inputs that were checked and copied once; `buffers` are ours to hand to another thread. */
+/** Inputs that were checked; `buffers` are ours to hand to another thread. */
 export interface Feeds {
   readonly tensors: NamedTensors;
   readonly buffers: ArrayBuffer[];
 }
 
-/**
- * Copies the caller's tensors and checks the copies against the ports, so that nothing the caller
- * does later reaches the worker. Faults: `inference.input-*`.
- */
-export function takeInputs(inputs: NamedTensors, ports: readonly EnginePort[]): Result<Feeds> {
+/** Holds the caller's tensors, which it does not copy, against the ports. Faults: `inference.input-*`. */
+export function checkInputs(
+  inputs: NamedTensors,
+  ports: readonly EnginePort[],
+): Result<NamedTensors> {
   return attempt(() => {
     const names = ports.map((port) => port.name);
     for (const name of inputs.keys()) {
@@ -42,24 +42,38 @@ export function takeInputs(inputs: NamedTensors, ports: readonly EnginePort[]): 
       throw refuseInference('inference.input-unknown', `no input ${name}; there is ${near}`);
     }
     const tensors = new Map<string, Tensor>();
-    const buffers: ArrayBuffer[] = [];
     let bytes = 0;
     for (const port of ports) {
       const given = inputs.get(port.name);
       if (given === undefined) {
         throw refuseInference('inference.input-missing', `${port.name} is missing`);
       }
-      const { dtype, dims, data } = shapeChecked(given, port);
-      bytes += sizeOf(data);
+      const tensor = shapeChecked(given, port);
+      bytes += sizeOf(tensor.data);
       if (bytes > TENSOR_BYTES_MAX) {
         throw refuseInference('inference.input-limit', `more than ${TENSOR_BYTES_MAX} bytes`);
       }
+      tensors.set(port.name, tensor);
+    }
+    return tensors;
+  });
+}
+
+/**
+ * Copies checked tensors, so that nothing the caller does later reaches the worker, and looks at
+ * the values of the copies. Fault: `inference.input-value`.
+ */
+export function ownInputs(tensors: NamedTensors): Result<Feeds> {
+  return attempt(() => {
+    const copies = new Map<string, Tensor>();
+    const buffers: ArrayBuffer[] = [];
+    for (const [name, { dtype, dims, data }] of tensors) {
       const copy = copyData(dtype, data);
-      checkValues(port.name, dtype, copy);
-      tensors.set(port.name, { dtype, dims, data: copy });
+      checkValues(name, dtype, copy);
+      copies.set(name, { dtype, dims, data: copy });
       if (ArrayBuffer.isView(copy)) buffers.push(copy.buffer as ArrayBuffer);
     }
-    return { tensors, buffers };
+    return { tensors: copies, buffers };
   });
 }
 

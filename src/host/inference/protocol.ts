@@ -9,10 +9,12 @@ import { areOutputs, type EnginePort } from './ports.ts';
 
 export type WorkerRequest = OpenRequest | RunRequest;
 
-/** First and once: makes the session. */
+/** First and once: makes the session. Runs come in the block or, where they do not fit, posted. */
 export interface OpenRequest {
   readonly kind: 'open';
   readonly id: number;
+  /** Of a `RunBlock`. */
+  readonly block: SharedArrayBuffer;
   readonly model: Uint8Array;
   readonly sha256: Uint8Array;
   readonly wasmPagesMax: number;

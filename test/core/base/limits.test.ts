@@ -23,10 +23,31 @@ describe('limits', () => {
 
   it('let a root name as many keys as can sign, and more', () => {
     expect(limits.ROOT_KEYS_MAX).toBeGreaterThanOrEqual(limits.SIGNATURES_MAX);
-    // A key entry has fewer than 80 bytes; all of them and all signatures fit.
+    // A step carries the thresholds of both roots.
+    expect(limits.ROOT_SIGNATURES_MAX).toBe(2 * limits.SIGNATURES_MAX);
+    // A key entry has 50 bytes. There are five roles with retired keys, the root role, and the root
+    // role before; 128 patterns of 66 bytes; a signature block has under 200 bytes. All of it fits.
+    const keys = limits.ROOT_KEYS_MAX * 50 * (2 * 5 + 1 + 1);
+    expect(keys + 128 * 66 + limits.ROOT_SIGNATURES_MAX * 200 + 1_000).toBeLessThan(
+      limits.ROOT_BYTES_MAX,
+    );
+  });
+
+  it('let a revocation list be as long as its parts may be', () => {
+    // A digest has 34 bytes, a minimum at most 170.
     const bytes =
-      limits.ROOT_KEYS_MAX * 80 * 2 + limits.SIGNATURES_MAX * limits.SIGNATURE_BLOCK_BYTES_MAX;
-    expect(bytes).toBeLessThan(limits.ROOT_BYTES_MAX);
+      (limits.REVOKED_KEYS_MAX + limits.REVOKED_MANIFESTS_MAX) * 34 +
+      limits.REVOCATION_MINIMUMS_MAX * 170 +
+      limits.SIGNATURES_MAX * limits.SIGNATURE_BLOCK_BYTES_MAX;
+    expect(bytes).toBeLessThan(limits.REVOCATION_BYTES_MAX);
+  });
+
+  it('leave room for a million steps of what only rises', () => {
+    const last = Number.MAX_SAFE_INTEGER;
+    expect(last / limits.SECURITY_VERSION_STEP_MAX).toBeGreaterThan(1e6);
+    expect(last / limits.REVOCATION_STEP_MAX).toBeGreaterThan(1e6);
+    // Unix seconds are a security version that people choose.
+    expect(limits.SECURITY_VERSION_STEP_MAX).toBeGreaterThan(4_000_000_000);
   });
 
   it('hold what may run in memory, and what a ustar size field can say', () => {
@@ -56,6 +77,7 @@ describe('limits', () => {
     expect(limits.PUBACK_DEADLINE_MS).toBeLessThan(limits.HEALTH_PERIOD_MS);
     expect(limits.RUN_DEADLINE_MS).toBeLessThan(limits.SESSION_DEADLINE_MS);
     expect(limits.SESSION_DEADLINE_MS).toBeLessThan(limits.DEADLINE_MS_MAX);
+    expect(limits.LOOK_US).toBeLessThan(limits.RUN_DEADLINE_MS);
     expect(limits.RESPAWN_WINDOW_MS).toBeGreaterThan(limits.SESSION_DEADLINE_MS);
   });
 

@@ -1,5 +1,9 @@
 import { afterEach, describe, expect, it } from 'vitest';
-import { RUNS_WAITING_MAX, TENSOR_ELEMENTS_MAX } from '../../../src/core/base/limits.ts';
+import {
+  RUN_BLOCK_BYTES,
+  RUNS_WAITING_MAX,
+  TENSOR_ELEMENTS_MAX,
+} from '../../../src/core/base/limits.ts';
 import {
   DTYPES,
   type DType,
@@ -46,6 +50,11 @@ async function outputsOf(run: ReturnType<Engine['run']>): Promise<NamedTensors> 
   const result = await run;
   if (!result.ok) throw new Error(`${result.fault.code}: ${result.fault.message}`);
   return result.value;
+}
+
+function bytesOf(tensor: Tensor | undefined): Uint8Array {
+  const { buffer, byteOffset, byteLength } = (tensor as Tensor).data as Float32Array;
+  return new Uint8Array(buffer, byteOffset, byteLength);
 }
 
 async function codeOf(run: ReturnType<Engine['run']>): Promise<string> {
@@ -103,6 +112,22 @@ describe('an engine', () => {
     const outputs = await outputsOf(engine.run(named({ 'x.uint8': x })));
     expect(outputs.get('y.uint8')?.data).toStrictEqual(Uint8Array.of(7, 8));
     expect([...pooled]).toStrictEqual([7, 8]);
+  });
+
+  it('carries what is larger than the block it shares with its worker, in and out', async () => {
+    const count = RUN_BLOCK_BYTES / 4 + 2;
+    const engine = await open(identityModel('float32'));
+    for (const length of [2, count, 2]) {
+      const data = Float32Array.from({ length }, (_, i) => i);
+      const x: Tensor = { dtype: 'float32', dims: [length / 2, 2], data };
+      const outputs = await outputsOf(engine.run(named({ 'x.float32': x })));
+      expect(Buffer.compare(bytesOf(outputs.get('y.float32')), bytesOf(x))).toBe(0);
+      expect(data).toHaveLength(length);
+    }
+    const zeros = await open(zerosModel('given'));
+    const n = named({ n: int64(BigInt(count), [1]) });
+    expect((await outputsOf(zeros.run(n))).get('y')?.dims).toStrictEqual([count]);
+    expect(zeros.stats()).toMatchObject({ generation: 1, repliesDropped: 0 });
   });
 
   it('accepts inputs and outputs with the names of an object’s own members', async () => {

@@ -1,28 +1,46 @@
 import { EventEmitter } from 'node:events';
-import { describe, expect, it } from 'vitest';
-import type { Tensor } from '../../../src/core/numeric/tensor.ts';
+import { describe, expect, it, vi } from 'vitest';
+import type { NamedTensors, Tensor } from '../../../src/core/numeric/tensor.ts';
 import { makersModel } from '../../../src/core/trust/runnable-model.ts';
 import { type Engine, openEngineOn } from '../../../src/host/inference/engine.ts';
 import { INFERENCE_FAULTS } from '../../../src/host/inference/faults.ts';
+import type { EnginePort } from '../../../src/host/inference/ports.ts';
 import type { WorkerRequest } from '../../../src/host/inference/protocol.ts';
+import { ASKED_HERE, RunBlock } from '../../../src/host/inference/run-block.ts';
 import { named, options } from './models.ts';
 
 const model = makersModel(Uint8Array.of(1, 2, 3));
-const port = (name: string) => ({ name, dtype: 'float32', dims: ['rows'] });
+const port = (name: string): EnginePort => ({ name, dtype: 'float32', dims: ['rows'] });
 const x: Tensor = { dtype: 'float32', dims: [1], data: Float32Array.of(1) };
 
 type Behaviour = (thread: ScriptedThread, request: WorkerRequest) => void;
 
-/** A worker thread that behaves as a script says, on its next turn. */
+/** A worker thread that behaves as a script says, on its next turn, however it was asked. */
 class ScriptedThread extends EventEmitter {
   readonly behave: Behaviour;
+  block = new RunBlock(new SharedArrayBuffer(4096));
   terminated = 0;
   constructor(behave: Behaviour) {
     super();
     this.behave = behave;
   }
   postMessage(message: unknown): void {
-    setImmediate(() => this.behave(this, message as WorkerRequest));
+    const request = message as WorkerRequest;
+    if (request.kind === 'open') {
+      this.block = new RunBlock(request.block);
+      void this.#watch();
+    }
+    setImmediate(() => this.behave(this, request));
+  }
+  async #watch(): Promise<never> {
+    const asked = new Int32Array(this.block.buffer, 0, 1);
+    for (;;) {
+      const waiting = Atomics.waitAsync(asked, 0, 0);
+      if (waiting.async) await waiting.value;
+      if (Atomics.exchange(asked, 0, 0) !== ASKED_HERE) continue;
+      const inputs = this.block.take([port('x')], 'copies') as NamedTensors;
+      setImmediate(() => this.behave(this, { kind: 'run', id: this.block.id, inputs }));
+    }
   }
   async terminate(): Promise<number> {
     this.terminated += 1;
@@ -213,6 +231,111 @@ describe('a worker that breaks', () => {
     expect(await opened([{ ...port('x'), dims: new Array(9).fill(1) }])).toBe('inference.reply');
     expect(await opened([null])).toBe('inference.reply');
     expect(await opened('x')).toBe('inference.reply');
+  });
+});
+
+describe('a worker that answers in the block', () => {
+  const y = (value: number): NamedTensors => named({ y: { ...x, data: Float32Array.of(value) } });
+  const put = (thread: ScriptedThread, id: number, value: number): void => {
+    expect(thread.block.put(id, y(value), [port('y')])).toBe(true);
+    thread.block.answer();
+  };
+  const words = (thread: ScriptedThread) => new Int32Array(thread.block.buffer);
+  const numbers = (thread: ScriptedThread) => new Float64Array(thread.block.buffer, 136);
+
+  it('is heard, run after run, and gets the inputs of each', async () => {
+    const { engine } = await openOn(
+      scripted((thread, request) => {
+        const inputs = request.kind === 'run' ? request.inputs : named({});
+        put(thread, request.id, 10 * (inputs.get('x')?.data[0] as number));
+      }),
+    );
+    for (const value of [1, 2, 3, 4]) {
+      const input: Tensor = { ...x, data: Float32Array.of(value) };
+      const result = await engine.run(named({ x: input }));
+      expect(result.ok && result.value.get('y')?.data[0]).toBe(10 * value);
+    }
+    expect(engine.stats()).toMatchObject({ generation: 1, repliesDropped: 0, runs: 4 });
+  });
+
+  it('cannot change what it answered', async () => {
+    const { engine, threads } = await openOn(scripted((thread, { id }) => put(thread, id, 7)));
+    const result = await engine.run(named({ x }));
+    const tensor = result.ok ? (result.value.get('y') as Tensor) : x;
+    words(threads[0] as ScriptedThread).fill(0x41414141);
+    expect(tensor).toStrictEqual({ ...x, data: Float32Array.of(7) });
+    expect((tensor.data as Float32Array).buffer).toBeInstanceOf(ArrayBuffer);
+  });
+
+  const ways: readonly [string, (thread: ScriptedThread) => void][] = [
+    ['wakes with no answer', (thread) => thread.block.release()],
+    ['wakes with an unknown flag', (thread) => words(thread).fill(2, 16, 17)],
+    ['states a rank that is no number', (thread) => numbers(thread).fill(Number.NaN, 0, 1)],
+    ['states a rank beyond the limit', (thread) => numbers(thread).fill(9, 0, 1)],
+    ['states half a dimension', (thread) => numbers(thread).fill(0.5, 1, 2)],
+    ['states less than nothing', (thread) => numbers(thread).fill(-1, 1, 2)],
+    ['states more than the block holds', (thread) => numbers(thread).fill(2 ** 21, 1, 2)],
+    ['states more than any tensor holds', (thread) => numbers(thread).fill(2 ** 52, 1, 2)],
+  ];
+  it.each(ways)('%s: the run gets a fault and the next one a new worker', async (way, act) => {
+    const { engine, threads } = await openOn(
+      scripted((thread, { id }) => {
+        expect(thread.block.put(id, y(1), [port('y')])).toBe(true);
+        act(thread);
+        if (way.startsWith('states')) thread.block.answer();
+        else thread.block.release();
+      }),
+      good,
+    );
+    expect(await run(engine)).toBe('inference.reply');
+    expect(await run(engine)).toBe(7);
+    expect(threads.map((thread) => thread.terminated)).toStrictEqual([1, 0]);
+  });
+
+  it('after its answer by message came: nobody asked, so the next run gets a new worker', async () => {
+    const { engine, threads } = await openOn(
+      scripted((thread, { id }) => {
+        answer(thread, id, 3);
+        put(thread, id, 4);
+      }),
+      good,
+    );
+    expect(await run(engine)).toBe(3);
+    await vi.waitUntil(() => threads[0]?.terminated === 1);
+    expect(await run(engine)).toBe(7);
+    expect(engine.stats()).toMatchObject({ generation: 2, respawnsLeft: 2 });
+  });
+
+  it('never: its deadline ends it, and lets go of the block', async () => {
+    const { engine, threads } = await openOn(
+      scripted(() => undefined),
+      good,
+    );
+    const late = await engine.run(named({ x }), 5);
+    expect(!late.ok && late.fault.code).toBe('inference.deadline');
+    const [first] = threads;
+    // Too late: nobody is there to hear it.
+    put(first as ScriptedThread, 1, 1);
+    expect(await run(engine)).toBe(7);
+    expect(threads[1]?.block.buffer).not.toBe(first?.block.buffer);
+    expect(threads.map((thread) => thread.terminated)).toStrictEqual([1, 0]);
+  });
+
+  it('keeps no more than one listener, and the event loop turns between runs', async () => {
+    const { engine } = await openOn(scripted((thread, { id }) => put(thread, id, 7)));
+    let turns = 0;
+    const count = (): void => {
+      turns += 1;
+      immediate = setImmediate(count);
+    };
+    let immediate = setImmediate(count);
+    const waits = vi.spyOn(Atomics, 'waitAsync');
+    for (let i = 0; i < 20; i++) expect(await run(engine)).toBe(7);
+    clearImmediate(immediate);
+    expect(turns).toBeGreaterThanOrEqual(20);
+    // One of the engine's and one of the scripted thread's for each run.
+    expect(waits.mock.calls.length).toBeLessThanOrEqual(42);
+    waits.mockRestore();
   });
 });
 

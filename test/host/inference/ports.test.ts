@@ -1,7 +1,13 @@
 import { describe, expect, it } from 'vitest';
+import type { Result } from '../../../src/core/base/fault.ts';
 import { TENSOR_BYTES_MAX } from '../../../src/core/base/limits.ts';
-import type { Tensor } from '../../../src/core/numeric/tensor.ts';
-import { type EnginePort, takeInputs } from '../../../src/host/inference/ports.ts';
+import type { NamedTensors, Tensor } from '../../../src/core/numeric/tensor.ts';
+import {
+  checkInputs,
+  type EnginePort,
+  type Feeds,
+  ownInputs,
+} from '../../../src/host/inference/ports.ts';
 import { named } from './models.ts';
 
 const PORTS: readonly EnginePort[] = [
@@ -11,12 +17,17 @@ const PORTS: readonly EnginePort[] = [
 const image: Tensor = { dtype: 'float32', dims: [1, 2], data: Float32Array.of(1, 2) };
 const flag: Tensor = { dtype: 'bool', dims: [1], data: Uint8Array.of(1) };
 
+function takeInputs(inputs: NamedTensors, ports: readonly EnginePort[]): Result<Feeds> {
+  const checked = checkInputs(inputs, ports);
+  return checked.ok ? ownInputs(checked.value) : checked;
+}
+
 function fault(tensors: Record<string, Tensor>, ports: readonly EnginePort[] = PORTS): string {
   const result = takeInputs(named(tensors), ports);
   return result.ok ? 'ok' : `${result.fault.code}: ${result.fault.message}`;
 }
 
-describe('takeInputs', () => {
+describe('checkInputs and ownInputs', () => {
   it('copies what fits into memory that can be handed over', () => {
     const result = takeInputs(named({ image, flag }), PORTS);
     if (!result.ok) throw new Error(result.fault.message);
