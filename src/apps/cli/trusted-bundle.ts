@@ -7,12 +7,13 @@ import type { Act, TrustProfile } from '../../core/trust/admissible.ts';
 import { EMPTY_FLOOR } from '../../core/trust/floor.ts';
 import { type VerifiedBundle, type VerifyOptions, verifyBundle } from '../../core/trust/verify.ts';
 import { systemClock } from '../../host/platform/clock.ts';
-import { readRoot, trustContext } from '../../host/runtime/trust-state.ts';
+import { readRevocations, readRoot, trustContext } from '../../host/runtime/trust-state.ts';
 import { openBundleFile } from '../../host/store/bundle-file.ts';
 import { note, progress, styled } from './terminal.ts';
 
 export interface TrustOptions {
   readonly root: string;
+  readonly revocations?: string;
   readonly floor?: number;
   readonly class?: string;
   readonly profile?: TrustProfile;
@@ -35,6 +36,7 @@ export function openTrusted(
     const context = {
       ...trustContext(root, EMPTY_FLOOR, profile, options.class, systemClock),
       ...(floor === undefined ? {} : { securityVersionMin: floor }),
+      revocations: readRevocations(options.revocations, root),
     };
     const onBytes = (count: number): void => bar.advance(count);
     return need(verifyBundle(source, act, context, { ...how, onBytes }));

@@ -30,6 +30,7 @@ export function defineInfer(program: Command): void {
 function trusted(command: Command): Command {
   return command
     .requiredOption('--root <root.cbor>', 'trusted keys')
+    .option('--revocations <FILE>', 'revocation list, to refuse what it names')
     .option('--floor <S>', 'refuse security versions below it', whole(0))
     .option('--class <C>', 'hardware class; bundles for another are refused')
     .option('--profile <P>', 'development, or production (refuses development keys)', profile)

@@ -12,7 +12,7 @@ import { openBundleFile } from '../store/bundle-file.ts';
 import { type FrameJudgement, GuardedSession } from './guarded-session.ts';
 import { openModel, RUN_ROLES } from './loaded-model.ts';
 import { checkGuardOptions, type GuardOptions } from './options.ts';
-import { readRoot, trustContext } from './trust-state.ts';
+import { readRevocations, readRoot, trustContext } from './trust-state.ts';
 
 export interface OpenGuard {
   readonly bundle: VerifiedBundle;
@@ -28,14 +28,10 @@ export function openGuardResult(options: GuardOptions): Promise<Result<OpenGuard
     checkGuardOptions(options);
     need(cryptoSelfTest());
     const { profile = 'development', hardwareClass, securityVersionMin } = options;
+    const root = need(readRoot(options.root));
     const context = {
-      ...trustContext(
-        need(readRoot(options.root)),
-        EMPTY_FLOOR,
-        profile,
-        hardwareClass,
-        systemClock,
-      ),
+      ...trustContext(root, EMPTY_FLOOR, profile, hardwareClass, systemClock),
+      revocations: readRevocations(options.revocations, root),
       ...(securityVersionMin === undefined ? {} : { securityVersionMin }),
     };
     const source = need(openBundleFile(options.bundle));

@@ -34,6 +34,8 @@ export interface GuardOptions extends TrustOptions {
   readonly root: string;
   /** Path of the bundle. */
   readonly bundle: string;
+  /** Path of a revocation list, to refuse what it names. */
+  readonly revocations?: string | undefined;
   /** Refuses security versions below it. */
   readonly securityVersionMin?: number | undefined;
 }
@@ -81,6 +83,7 @@ export interface ResolvedDevice
 export function checkGuardOptions(options: unknown): void {
   const fields = Fields.of('options', options);
   for (const name of ['bundle', 'root']) fields.text(name, PATH_CHARS_MAX);
+  fields.optional('revocations', (name) => fields.text(name, PATH_CHARS_MAX));
   readShared(fields);
   fields.optional('securityVersionMin', (name) => fields.integer(name));
   fields.done();
