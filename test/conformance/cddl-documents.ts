@@ -146,6 +146,16 @@ export const GOLDENS: Readonly<Record<string, Uint8Array>> = {
   }),
 };
 
+/** A float16 of infinity: right in form. */
+export const INFINITE_GOLDEN: Uint8Array = encodeGolden({
+  modelSha256,
+  tolerances: new Map([['y', sharp]]),
+  vectors: [1, 2].map(() => {
+    const y: Tensor = { ...halves, data: Uint16Array.of(0x7c00) };
+    return { inputs: new Map([['x', halves]]), outputs: new Map([['y', y]]) };
+  }),
+});
+
 const policyFile = (name: string): PayloadFile => ({
   path: 'guard.cbor',
   role: 'guard',
