@@ -5,6 +5,7 @@ import { existsSync, mkdtempSync, readFileSync, symlinkSync, writeFileSync } fro
 import { join } from 'node:path';
 import type { Readable } from 'node:stream';
 import { setTimeout as wait } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { openTpmIndex } from '../../src/host/platform/tpm-index.ts';
 import { readCopies } from '../../src/host/platform/tpm-records.ts';
@@ -25,8 +26,8 @@ function startCommitter(
   machine: Machine,
   tools: string,
 ): ChildProcessByStdio<null, Readable, null> {
-  const script = join(import.meta.dirname, 'tpm-committer.ts');
-  const args = [script, machine.folder, machine.tpm.tcti, machine.indexText, tools];
+  const script = new URL('./tpm-committer.ts', import.meta.url);
+  const args = [fileURLToPath(script), machine.folder, machine.tpm.tcti, machine.indexText, tools];
   return spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'inherit'] });
 }
 
