@@ -54,6 +54,7 @@ function defineKeygen(program: Command): void {
     .requiredOption('--out <DIR/NAME>', 'path without ending')
     .option('--dev', 'mark it as a development key, which a production root refuses')
     .option('--encrypt', 'with a passphrase: PBES2, which `openssl pkey` reads')
+    .option('--ml-dsa-65', 'a post-quantum key (FIPS 204), to sign bundles beside an Ed25519 key')
     .option(
       '--passphrase-file <FILE>',
       'file (mode 0600) with the passphrase in its first line; else it is asked for, twice',
@@ -72,6 +73,7 @@ function defineRoot(program: Command): void {
     .option('--root-pub <FILE.pub...>', 'root keys of others, who then use `root sign`')
     .option(...PASSPHRASE_FILE)
     .requiredOption('--release-key <FILE.pub...>', 'public keys that may release bundles')
+    .option('--release-ml-dsa-key <FILE.pub...>', 'ML-DSA-65 keys that must sign bundles as well')
     .option('--revocation-key <FILE.pub...>', 'public keys that may sign revocation lists')
     .option('--operator-key <FILE.pub...>', 'public keys that may command a fleet')
     .option('--runtime-key <FILE.pub...>', "public keys that may release Edgeward's own files")

@@ -4,7 +4,7 @@ import { need } from '../../core/base/fault.ts';
 import type { Dim, IoSchema } from '../../core/bundle/io-schema.ts';
 import { readManifestEntry } from '../../core/bundle/layout.ts';
 import { decodeMetadata, type ModelMetadata } from '../../core/bundle/metadata.ts';
-import { claimedKid } from '../../core/cose/sign1.ts';
+import { claimedSigner } from '../../core/cose/ml-dsa-sign1.ts';
 import type { CborValue } from '../../core/cose/value.ts';
 import { openEnvelope } from '../../core/suit/envelope.ts';
 import { parseManifest } from '../../core/suit/manifest.ts';
@@ -22,7 +22,7 @@ export function inspect(file: string, options: { readonly json?: boolean }): voi
       verified: false,
       manifestSha256: toHex(envelope.manifestSha256),
       sequenceNumber: manifest.sequenceNumber,
-      claimedSigners: envelope.signatures.map((block) => toHex(need(claimedKid(block)))),
+      claimedSigners: envelope.signatures.map((block) => toHex(need(claimedSigner(block)))),
       ...plainMetadata(meta),
     };
     if (options.json === true) sayJson(claim);

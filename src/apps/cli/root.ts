@@ -22,6 +22,7 @@ export interface RootInitOptions extends RootOptions {
   readonly rootKey: readonly string[];
   readonly rootPub?: readonly string[];
   readonly releaseKey: readonly string[];
+  readonly releaseMlDsaKey?: readonly string[];
   readonly revocationKey?: readonly string[];
   readonly operatorKey?: readonly string[];
   readonly runtimeKey?: readonly string[];
@@ -100,6 +101,7 @@ function otherRoles(
   named: Partial<Record<RoleName, number>>,
 ): Partial<Record<RoleName, RoleKeys>> {
   const files: Partial<Record<RoleName, readonly string[] | undefined>> = {
+    'release-ml-dsa-65': options.releaseMlDsaKey,
     revocation: options.revocationKey,
     operator: options.operatorKey,
     runtime: options.runtimeKey,

@@ -3,9 +3,9 @@ import { dirname } from 'node:path';
 import { toHex, utf8 } from '../../core/base/bytes.ts';
 import { attempt, need, Refusal, type Result } from '../../core/base/fault.ts';
 import { KEY_FILE_BYTES_MAX } from '../../core/base/limits.ts';
-import { signerFromSeed } from '../../core/crypto/ed25519.ts';
 import { keyLock } from '../../core/crypto/encrypted-key.ts';
 import {
+  type KeyKind,
   type PrivateKeyFile,
   type PublicKeyFile,
   readPrivateKey,
@@ -30,20 +30,21 @@ export interface KeyPaths {
 
 /**
  * Writes NAME.key (mode 0600, encrypted where a passphrase is given) and NAME.pub. Faults:
- * `store.exists`, `store.write`, `key.passphrase-length`.
+ * `store.exists`, `store.write`, `key.passphrase-length`, `crypto.no-ml-dsa`.
  */
 export function makeKey(
   name: string,
   development: boolean,
   passphrase?: Uint8Array,
+  kind: KeyKind = 'Ed25519',
 ): Result<KeyPaths> {
   return attempt(() => {
     // Salt and vector are 32 fresh random bytes, as a seed is.
     const lock = passphrase && need(keyLock(passphrase, newKeySeed()));
     const seed = newKeySeed();
-    const text = writeKeyPair(seed, development, lock);
-    const thumbprint = toHex(signerFromSeed(seed).thumbprint);
+    const text = writeKeyPair(seed, development, lock, kind);
     seed.fill(0);
+    const thumbprint = toHex(need(readPublicKey(utf8(text.pub))).thumbprint);
     const paths = { key: `${name}.key`, pub: `${name}.pub`, thumbprint };
     need(makeFolder(dirname(name)));
     need(writeFileAtomic(paths.key, [utf8(text.key)], { secret: true, fresh: true }));

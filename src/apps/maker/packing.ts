@@ -4,6 +4,7 @@ import { type ModelMetadata, readName, readSemver } from '../../core/bundle/meta
 import { type PayloadFile, packBundleBytes, sequenceOfVersion } from '../../core/bundle/pack.ts';
 import { bytesSource } from '../../core/bundle/source.ts';
 import { type Signer, signerFromSeed } from '../../core/crypto/ed25519.ts';
+import { isMlDsaKey } from '../../core/crypto/ml-dsa.ts';
 import { decodeGuardPolicy } from '../../core/guard/policy-codec.ts';
 import { EMPTY_FLOOR } from '../../core/trust/floor.ts';
 import { decodeRoot, type RootSet, sealRoot } from '../../core/trust/root.ts';
@@ -96,7 +97,9 @@ function verifyOwn(bytes: Uint8Array, signers: readonly Signer[]): VerifiedBundl
 
 function rootFor(signers: readonly Signer[]): RootSet {
   const rootSigner = signerFromSeed(newKeySeed());
-  const release = signers.map(({ publicKey }) => ({ publicKey, development: false }));
+  const keys = signers.map(({ publicKey }) => ({ publicKey, development: false }));
+  const mlDsa = keys.filter(({ publicKey }) => isMlDsaKey(publicKey));
+  const release = keys.filter(({ publicKey }) => !isMlDsaKey(publicKey));
   const sealed = sealRoot(
     {
       version: Number.MAX_SAFE_INTEGER,
@@ -105,6 +108,7 @@ function rootFor(signers: readonly Signer[]): RootSet {
       roles: {
         root: { threshold: 1, keys: [{ publicKey: rootSigner.publicKey, development: false }] },
         release: { threshold: release.length, keys: release },
+        ...(mlDsa.length > 0 && { 'release-ml-dsa-65': { threshold: mlDsa.length, keys: mlDsa } }),
       },
       scope: { modelPrefixes: [], classes: [] },
     },

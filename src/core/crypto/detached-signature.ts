@@ -8,6 +8,7 @@ import { assert, attempt, need, ok, type Result } from '../base/fault.ts';
 import { SIGNATURE_FILE_BYTES_MAX } from '../base/limits.ts';
 import { ED25519_SIGNATURE_BYTES, type Signer } from './ed25519.ts';
 import { refuseCrypto } from './faults.ts';
+import { isMlDsaKey, ML_DSA_65_SIGNATURE_BYTES, verifyMlDsa } from './ml-dsa.ts';
 import { verifyTwice } from './second-opinion.ts';
 import { thumbprintOf } from './thumbprint.ts';
 
@@ -36,29 +37,32 @@ export function bytesToSign(
 
 /**
  * A signer that gives the one signature that was made elsewhere. Its `sign` refuses with
- * `crypto.bad-signature`, `crypto.weak-point`, `crypto.disagreement` where that is not a signature
- * of these very bytes by this key.
+ * `crypto.bad-signature`, `crypto.weak-point`, `crypto.disagreement`, `crypto.no-ml-dsa` where that
+ * is not a signature of these very bytes by this key.
  */
 export function signerOf(publicKey: Uint8Array, signature: Uint8Array): Signer {
   return {
     publicKey,
     thumbprint: thumbprintOf(publicKey),
     sign(message) {
-      need(verifyTwice(signature, message, publicKey));
+      const check = isMlDsaKey(publicKey) ? verifyMlDsa : verifyTwice;
+      need(check(signature, message, publicKey));
       return signature;
     },
   };
 }
 
-/** A signature file: 64 bytes as OpenSSL and tokens write them, or their base64. */
+const SIGNATURE_BYTES: readonly number[] = [ED25519_SIGNATURE_BYTES, ML_DSA_65_SIGNATURE_BYTES];
+
+/** A signature file: the bytes as OpenSSL and tokens write them, or their base64. */
 export function readSignature(bytes: Uint8Array): Result<Uint8Array> {
   return attempt(() => {
-    if (bytes.length === ED25519_SIGNATURE_BYTES) return bytes;
-    const text = bytes.length > SIGNATURE_FILE_BYTES_MAX ? undefined : fromUtf8(bytes)?.trim();
-    // 64 bytes are 86 characters of base64 and two of padding.
-    if (text === undefined || !/^[A-Za-z0-9+/]{86}==$/.test(text)) {
-      throw refuseCrypto('crypto.signature-file', `${bytes.length} bytes, not 64 or their base64`);
-    }
-    return new Uint8Array(Buffer.from(text, 'base64'));
+    if (SIGNATURE_BYTES.includes(bytes.length)) return bytes;
+    const text = bytes.length > SIGNATURE_FILE_BYTES_MAX ? undefined : fromUtf8(bytes);
+    const base64 = text?.replace(/\s/g, '') ?? '';
+    const decoded = new Uint8Array(Buffer.from(base64, 'base64'));
+    const whole = Buffer.from(decoded).toString('base64') === base64;
+    if (whole && SIGNATURE_BYTES.includes(decoded.length)) return decoded;
+    throw refuseCrypto('crypto.signature-file', `${bytes.length} bytes, which are no signature`);
   });
 }

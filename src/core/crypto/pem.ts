@@ -1,15 +1,29 @@
 /**
  * Key files as people and OpenSSL know them: PKCS#8 and SPKI in PEM (RFC 7468), with explanatory
  * lines above the block. A line `edgeward-key: development` marks a development key. A private key
- * may be encrypted (`encrypted-key.ts`).
+ * may be encrypted (`encrypted-key.ts`). ML-DSA-65 keys have the same form (RFC 9881).
  */
 import { createPrivateKey, createPublicKey, type KeyObject } from 'node:crypto';
 import { concatBytes, fromUtf8, toHex } from '../base/bytes.ts';
 import { attempt, Refusal, type Result } from '../base/fault.ts';
 import { KEY_FILE_BYTES_MAX } from '../base/limits.ts';
-import { PKCS8_PREFIX, type Signer, SPKI_PREFIX, signerFromSeed } from './ed25519.ts';
+import {
+  ED25519_PUBLIC_KEY_BYTES,
+  PKCS8_PREFIX,
+  type Signer,
+  SPKI_PREFIX,
+  signerFromSeed,
+} from './ed25519.ts';
 import { decryptPkcs8, encryptPkcs8, type KeyLock } from './encrypted-key.ts';
 import { refuseCrypto } from './faults.ts';
+import {
+  isMlDsaKey,
+  ML_DSA_65_PUBLIC_KEY_BYTES,
+  mlDsaPkcs8,
+  mlDsaSigner,
+  mlDsaSignerFromSeed,
+  mlDsaSpki,
+} from './ml-dsa.ts';
 import { isUsablePublicKey } from './second-opinion.ts';
 import { thumbprintOf } from './thumbprint.ts';
 
@@ -28,19 +42,26 @@ export interface PrivateKeyFile {
   readonly development: boolean;
 }
 
-/** The text of NAME.key and NAME.pub for a 32-byte seed; the key is encrypted where a lock is given. */
+export type KeyKind = 'Ed25519' | 'ML-DSA-65';
+
+/**
+ * The text of NAME.key and NAME.pub for a 32-byte seed; the key is encrypted where a lock is given.
+ * Refuses with `crypto.no-ml-dsa`.
+ */
 export function writeKeyPair(
   seed: Uint8Array,
   development: boolean,
   lock?: KeyLock,
+  kind: KeyKind = 'Ed25519',
 ): { readonly key: string; readonly pub: string } {
-  const signer = signerFromSeed(seed);
+  const mlDsa = kind === 'ML-DSA-65';
+  const signer = mlDsa ? mlDsaSignerFromSeed(seed) : signerFromSeed(seed);
   const head = [
     development ? DEVELOPMENT_LINE : RELEASE_LINE,
     `thumbprint: ${toHex(signer.thumbprint)}`,
   ];
   const warning = development ? ['For development only: a production root refuses it.'] : [];
-  const der = concatBytes(PKCS8_PREFIX, seed);
+  const der = mlDsa ? mlDsaPkcs8(seed) : concatBytes(PKCS8_PREFIX, seed);
   const block =
     lock === undefined
       ? pemBlock('PRIVATE KEY', der)
@@ -67,9 +88,7 @@ export function readPrivateKey(bytes: Uint8Array, passphrase?: Uint8Array): Resu
     const key = text.includes(`-----BEGIN ${ENCRYPTED_LABEL}-----`)
       ? unlocked(text, passphrase)
       : parseKey(() => createPrivateKey(text));
-    const der = key.export({ format: 'der', type: 'pkcs8' });
-    const signer = signerFromSeed(der.subarray(der.length - 32));
-    der.fill(0);
+    const signer = signerOfKey(key);
     checkHead(text, signer.thumbprint);
     return { signer, development: text.includes(DEVELOPMENT_LINE) };
   });
@@ -88,8 +107,10 @@ export function readPublicKey(bytes: Uint8Array): Result<PublicKeyFile> {
     }
     const key = parseKey(() => createPublicKey(text));
     const der = key.export({ format: 'der', type: 'spki' });
-    const publicKey = new Uint8Array(der.subarray(der.length - 32));
-    if (!isUsablePublicKey(publicKey)) {
+    const mlDsa = key.asymmetricKeyType === 'ml-dsa-65';
+    const length = mlDsa ? ML_DSA_65_PUBLIC_KEY_BYTES : ED25519_PUBLIC_KEY_BYTES;
+    const publicKey = new Uint8Array(der.subarray(der.length - length));
+    if (!mlDsa && !isUsablePublicKey(publicKey)) {
       throw refuseCrypto('key.malformed', 'the public key is not a usable Ed25519 point');
     }
     const thumbprint = thumbprintOf(publicKey);
@@ -103,8 +124,18 @@ export function readPublicKey(bytes: Uint8Array): Result<PublicKeyFile> {
 }
 
 function publicKeyText(publicKey: Uint8Array, head: readonly string[]): string {
-  const block = pemBlock('PUBLIC KEY', concatBytes(SPKI_PREFIX, publicKey));
+  const mlDsa = isMlDsaKey(publicKey);
+  const der = mlDsa ? mlDsaSpki(publicKey) : concatBytes(SPKI_PREFIX, publicKey);
+  const block = pemBlock('PUBLIC KEY', der);
   return [...head, block].join('\n');
+}
+
+function signerOfKey(key: KeyObject): Signer {
+  if (key.asymmetricKeyType === 'ml-dsa-65') return mlDsaSigner(key);
+  const der = key.export({ format: 'der', type: 'pkcs8' });
+  const signer = signerFromSeed(der.subarray(der.length - 32));
+  der.fill(0);
+  return signer;
 }
 
 function keyText(bytes: Uint8Array): string {
@@ -136,20 +167,20 @@ function unlocked(text: string, passphrase: Uint8Array | undefined): KeyObject {
   if (passphrase === undefined) {
     throw refuseCrypto('key.encrypted', 'the key is encrypted, and no passphrase was given');
   }
-  return ed25519Only(decryptPkcs8(Buffer.from(base64, 'base64'), passphrase));
+  return signingKeyOnly(decryptPkcs8(Buffer.from(base64, 'base64'), passphrase));
 }
 
 function parseKey(parse: () => KeyObject): KeyObject {
   try {
-    return ed25519Only(parse());
+    return signingKeyOnly(parse());
   } catch (thrown) {
     if (thrown instanceof Refusal) throw thrown;
     throw refuseCrypto('key.malformed', `no PEM key could be read: ${String(thrown)}`);
   }
 }
 
-function ed25519Only(key: KeyObject): KeyObject {
-  if (key.asymmetricKeyType !== 'ed25519') {
+function signingKeyOnly(key: KeyObject): KeyObject {
+  if (key.asymmetricKeyType !== 'ed25519' && key.asymmetricKeyType !== 'ml-dsa-65') {
     throw refuseCrypto('key.algorithm', `the key is of type ${key.asymmetricKeyType}`);
   }
   return key;

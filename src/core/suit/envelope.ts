@@ -5,13 +5,15 @@
  */
 import { equalBytes } from '../base/bytes.ts';
 import { attempt, need, type Result } from '../base/fault.ts';
-import { MANIFEST_BYTES_MAX, SIGNATURES_MAX } from '../base/limits.ts';
+import { MANIFEST_BYTES_MAX, ML_DSA_SIGNATURES_MAX, SIGNATURES_MAX } from '../base/limits.ts';
 import { decodeCbor } from '../cose/decode.ts';
 import { encodeCbor } from '../cose/encode.ts';
+import { isMlDsaBlock, mlDsaSign1 } from '../cose/ml-dsa-sign1.ts';
 import { sign1 } from '../cose/sign1.ts';
 import { CborTag, type CborValue, cborMap } from '../cose/value.ts';
 import { sha256 } from '../crypto/digest.ts';
 import type { Signer } from '../crypto/ed25519.ts';
+import { isMlDsaKey } from '../crypto/ml-dsa.ts';
 import { decodeDigest, encodeDigest } from './digest.ts';
 import { refuseSuit } from './faults.ts';
 import { bstr } from './manifest.ts';
@@ -71,6 +73,10 @@ export function openEnvelope(bytes: Uint8Array): Result<SuitEnvelope> {
     if (signatures.length < 1 || signatures.length > SIGNATURES_MAX) {
       throw refuseSuit('suit.signatures', `${signatures.length} signature blocks`);
     }
+    const large = signatures.filter(isMlDsaBlock).length;
+    if (large > ML_DSA_SIGNATURES_MAX) {
+      throw refuseSuit('suit.signatures', `${large} signature blocks of ML-DSA-65`);
+    }
     const manifestSha256 = sha256(encodeCbor(manifest));
     if (!equalBytes(need(decodeDigest(signedDigest)), manifestSha256)) {
       throw refuseSuit('suit.digest', 'the manifest does not match the signed digest');
@@ -82,7 +88,9 @@ export function openEnvelope(bytes: Uint8Array): Result<SuitEnvelope> {
 
 function signaturesOf(signedDigest: Uint8Array, signers: readonly Signer[]): Uint8Array[] {
   return signers.map((signer) =>
-    sign1({ payload: signedDigest, detached: true, externalAad: SUIT_AAD, signer }),
+    isMlDsaKey(signer.publicKey)
+      ? mlDsaSign1(signedDigest, signer)
+      : sign1({ payload: signedDigest, detached: true, externalAad: SUIT_AAD, signer }),
   );
 }
 

@@ -10,7 +10,7 @@ import { readManifestEntry, walkPayloads } from '../bundle/layout.ts';
 import type { ModelMetadata } from '../bundle/metadata.ts';
 import { bytesSource } from '../bundle/source.ts';
 import { MANIFEST_PATH, paddingBytes, ustarHeader } from '../bundle/ustar.ts';
-import { claimedKid } from '../cose/sign1.ts';
+import { claimedSigner } from '../cose/ml-dsa-sign1.ts';
 import { bytesToSign } from '../crypto/detached-signature.ts';
 import type { Signer } from '../crypto/ed25519.ts';
 import { verifyTwice } from '../crypto/second-opinion.ts';
@@ -104,7 +104,7 @@ function openToSign(
   if (root !== undefined) verifySigners(envelope, root, verifyTwice);
   const meta = verifyMetadata(envelope, need(parseManifest(envelope.manifest)));
   need(walkPayloads(source, endOffset, meta.files, { keep: () => false }));
-  const earlier = envelope.signatures.map((block) => need(claimedKid(block)));
+  const earlier = envelope.signatures.map((block) => need(claimedSigner(block)));
   checkNew(earlier, kids, root);
   return { envelope, endOffset, meta, earlier };
 }
@@ -124,7 +124,7 @@ function checkNew(
       throw refuseTrust('trust.duplicate-signature', `${kid} has signed this bundle already`);
     }
     seen.add(kid);
-    if (root !== undefined && keyInRole(root, 'release', thumbprint) === undefined) {
+    if (root !== undefined && !maySign(root, thumbprint)) {
       throw refuseTrust('trust.unauthorised', `${kid} is no release key of this root`);
     }
   }
@@ -132,4 +132,9 @@ function checkNew(
   if (count > SIGNATURES_MAX) {
     throw refuseSuit('suit.signatures', `there would be ${count} signatures`);
   }
+}
+
+function maySign(root: RootSet, kid: Uint8Array): boolean {
+  const roles = ['release', 'release-ml-dsa-65'] as const;
+  return roles.some((role) => keyInRole(root, role, kid) !== undefined);
 }

@@ -16,7 +16,7 @@ import {
   minimumOf,
   type RevocationList,
 } from './revocation.ts';
-import { keyInRole, knownKey, type RootSet } from './root.ts';
+import { keyInRole, knownKey, knownReleaseKey, type RootSet } from './root.ts';
 
 /**
  * What is about to happen to the bundle: it comes in, it is started, it is gone back to, it is made
@@ -101,28 +101,44 @@ function checkSigners(act: Act, facts: BundleFacts, context: TrustContext): void
   if (profile === 'production' && !root.production) {
     throw refuseTrust('trust.development-key', 'the root is a development root');
   }
-  const { threshold, retired } = root.roles.release;
-  // Retired keys keep running what this device has confirmed, by digest, and nothing else: a
-  // release put into a slot by hand is no older for being signed by an old key.
-  const keep = act !== 'install' && retired !== undefined && isConfirmed(facts, context);
-  const counted = new Set<string>();
   for (const kid of facts.signers) {
-    const key = knownKey(root, 'release', kid);
+    const key = knownReleaseKey(root, kid);
     if (key === undefined) {
       throw refuseTrust('trust.unauthorised', `${toHex(kid).slice(0, 12)} is no release key`);
     }
     if (profile === 'production' && key.development) {
       throw refuseTrust('trust.development-key', 'a development key signed the bundle');
     }
-    if (keep || keyInRole(root, 'release', kid) !== undefined) counted.add(toHex(kid));
   }
+  const confirmed = act !== 'install' && isConfirmed(facts, context);
+  checkQuorum('release', facts.signers, root, confirmed);
+  // What is confirmed came in under the root of its day and is known by its digest: a demand that
+  // a later root makes does not stop it.
+  if (!confirmed) checkQuorum('release-ml-dsa-65', facts.signers, root, false);
+}
+
+function checkQuorum(
+  name: 'release' | 'release-ml-dsa-65',
+  signers: readonly Uint8Array[],
+  root: RootSet,
+  confirmed: boolean,
+): void {
+  const role = root.roles[name];
+  if (role === undefined) return;
+  // Retired keys keep running what this device has confirmed, by digest, and nothing else: a
+  // release put into a slot by hand is no older for being signed by an old key.
+  const { threshold, retired } = role;
+  const keep = confirmed && retired !== undefined;
+  const known = signers.filter((kid) => knownKey(root, name, kid) !== undefined);
+  const counted = new Set(
+    known.filter((kid) => keep || keyInRole(root, name, kid) !== undefined).map(toHex),
+  );
   const needed = keep ? retired.threshold : threshold;
   if (counted.size >= needed) return;
-  const others = facts.signers.length - counted.size;
-  if (counted.size === 0 && others > 0) {
-    throw refuseTrust('trust.retired-key', `all ${others} signatures are of retired keys`);
+  if (counted.size === 0 && known.length > 0) {
+    throw refuseTrust('trust.retired-key', `all ${known.length} signatures are of retired keys`);
   }
-  throw refuseTrust('trust.threshold', `${counted.size} of ${needed} release signatures`);
+  throw refuseTrust('trust.threshold', `${counted.size} of ${needed} ${name} signatures`);
 }
 
 function isConfirmed({ meta, manifestSha256 }: BundleFacts, { floors }: TrustContext): boolean {

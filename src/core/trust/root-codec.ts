@@ -5,11 +5,12 @@
 import { toHex } from '../base/bytes.ts';
 import { need } from '../base/fault.ts';
 import { Fields } from '../base/fields.ts';
-import { ROOT_KEYS_MAX, SIGNATURES_MAX } from '../base/limits.ts';
+import { ML_DSA_SIGNATURES_MAX, ROOT_KEYS_MAX, SIGNATURES_MAX } from '../base/limits.ts';
 import { decodeCbor } from '../cose/decode.ts';
 import { encodeCbor } from '../cose/encode.ts';
 import { type CborMap, cborMap } from '../cose/value.ts';
-import { isStrictEncoding } from '../crypto/ed25519.ts';
+import { ED25519_PUBLIC_KEY_BYTES, isStrictEncoding } from '../crypto/ed25519.ts';
+import { isMlDsaKey, ML_DSA_65_PUBLIC_KEY_BYTES } from '../crypto/ml-dsa.ts';
 import { refuseTrust } from './faults.ts';
 
 const ROOT_PROFILE = 'edgeward-root/2';
@@ -20,13 +21,17 @@ export const TIME_S_MAX = 253_402_300_799;
 /** A root has the first two; the others are there where a product uses them. */
 export const ROLE_NAMES: readonly RoleName[] = [
   ...(['root', 'release', 'revocation', 'operator', 'runtime', 'enrolment'] as const),
+  'release-ml-dsa-65',
 ];
 
 /**
  * `root` signs roots, `release` bundles, `revocation` revocation lists, `operator` commands to a
- * fleet, `runtime` the manifest of Edgeward's own files, `enrolment` the keys of devices.
+ * fleet, `runtime` the manifest of Edgeward's own files, `enrolment` the keys of devices. With
+ * `release-ml-dsa-65` every new bundle needs its threshold of such keys as well as that of `release`.
  */
-export type RoleName = 'root' | 'release' | 'revocation' | 'operator' | 'runtime' | 'enrolment';
+export type RoleName =
+  | ('root' | 'release' | 'revocation' | 'operator' | 'runtime' | 'enrolment')
+  | 'release-ml-dsa-65';
 
 export interface RootKey {
   readonly publicKey: Uint8Array;
@@ -135,26 +140,37 @@ function roleToCbor(role: Role): CborMap {
 function readRoles(fields: Fields): Roles {
   const roles: Partial<Record<RoleName, Role>> = {};
   for (const name of ROLE_NAMES) {
-    const role = fields.optional(name, () => readRole(fields.map(name), name !== 'root'));
+    const role = fields.optional(name, () => readRole(fields.map(name), name));
     if (role !== undefined) roles[name] = role;
   }
   // The first two are asked for by name, so that a missing one is told as such.
-  const { root = readRole(fields.map('root')), release = readRole(fields.map('release')) } = roles;
+  const {
+    root = readRole(fields.map('root'), 'root'),
+    release = readRole(fields.map('release'), 'release'),
+  } = roles;
   fields.done();
+  const together = release.threshold + (roles['release-ml-dsa-65']?.threshold ?? 0);
+  if (together > SIGNATURES_MAX) {
+    throw refuseTrust('root.invalid', `no bundle can carry ${together} release signatures`);
+  }
   return { ...roles, root, release };
 }
 
 function readPrevious(fields: Fields): { sha256: Uint8Array; root: Quorum } {
-  const previous = { sha256: fields.bytes('sha256', 32), root: readRole(fields.map('root')) };
+  const previous = {
+    sha256: fields.bytes('sha256', 32),
+    root: readRole(fields.map('root'), 'root'),
+  };
   fields.done();
   return previous;
 }
 
-function readRole(fields: Fields, mayRetire = false): Role {
-  const quorum = readQuorum(fields);
-  const retired = mayRetire
-    ? fields.optional('retired', () => readRetired(fields.map('retired'), quorum))
-    : undefined;
+function readRole(fields: Fields, name: RoleName): Role {
+  const quorum = readQuorum(fields, name);
+  const retired =
+    name === 'root'
+      ? undefined
+      : fields.optional('retired', () => readRetired(fields.map('retired'), name, quorum));
   fields.done();
   if (quorum.threshold > quorum.keys.length) {
     const { threshold, keys } = quorum;
@@ -163,8 +179,8 @@ function readRole(fields: Fields, mayRetire = false): Role {
   return retired === undefined ? quorum : { ...quorum, retired };
 }
 
-function readRetired(fields: Fields, current: Quorum): Quorum {
-  const retired = readQuorum(fields);
+function readRetired(fields: Fields, name: RoleName, current: Quorum): Quorum {
+  const retired = readQuorum(fields, name);
   fields.done();
   // Otherwise what is recorded would need more signatures than what is new.
   if (retired.threshold > current.threshold) {
@@ -173,15 +189,18 @@ function readRetired(fields: Fields, current: Quorum): Quorum {
   return retired;
 }
 
-function readQuorum(fields: Fields): Quorum {
+function readQuorum(fields: Fields, name: RoleName): Quorum {
+  const mlDsa = name === 'release-ml-dsa-65';
+  const keyBytes = mlDsa ? ML_DSA_65_PUBLIC_KEY_BYTES : ED25519_PUBLIC_KEY_BYTES;
   const keys = fields.list('keys', ROOT_KEYS_MAX).map((entry, index): RootKey => {
     const key = Fields.of(`${fields.at('keys')}[${index}]`, entry);
-    const read = { publicKey: key.bytes('x', 32), development: key.boolean('development') };
+    const read = { publicKey: key.bytes('x', keyBytes), development: key.boolean('development') };
     key.done();
     return read;
   });
   // More signatures than a file can carry would shut out every bundle, or every later root.
-  return { threshold: fields.integer('threshold', 1, SIGNATURES_MAX), keys };
+  const thresholdMax = mlDsa ? ML_DSA_SIGNATURES_MAX : SIGNATURES_MAX;
+  return { threshold: fields.integer('threshold', 1, thresholdMax), keys };
 }
 
 function checkKeys({ roles, previous, production }: RootContent): void {
@@ -199,7 +218,9 @@ function checkKeys({ roles, previous, production }: RootContent): void {
     throw refuseTrust('root.invalid', 'a key of the root before is listed twice');
   }
   const all = [...keys, ...earlier];
-  if (!all.every((key) => isStrictEncoding(key.publicKey))) {
+  // Every 1,952 bytes are an ML-DSA-65 key; whose length its role has checked.
+  const ed25519 = all.filter((key) => !isMlDsaKey(key.publicKey));
+  if (!ed25519.every((key) => isStrictEncoding(key.publicKey))) {
     throw refuseTrust('root.invalid', 'a key is not a usable Ed25519 point');
   }
   if (production && all.some((key) => key.development)) {

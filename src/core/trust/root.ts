@@ -155,6 +155,11 @@ export function knownKey(root: RootContent, role: RoleName, kid: Uint8Array): Ro
   return keyInRole(root, role, kid) ?? keyAmong(retired, kid);
 }
 
+/** The key of a bundle's signature of either algorithm, retired ones included. */
+export function knownReleaseKey(root: RootContent, kid: Uint8Array): RootKey | undefined {
+  return knownKey(root, 'release', kid) ?? knownKey(root, 'release-ml-dsa-65', kid);
+}
+
 /** How many signatures are missing; a threshold counts distinct keys. */
 export function missingOf({ threshold, keys }: Quorum, signers: readonly Uint8Array[]): number {
   const distinct = new Set(signers.filter((kid) => keyAmong(keys, kid)).map(toHex));

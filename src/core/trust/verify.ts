@@ -18,6 +18,7 @@ import {
   type ModelMetadata,
 } from '../bundle/metadata.ts';
 import type { ByteSource } from '../bundle/source.ts';
+import { isMlDsaBlock, openMlDsaSign1 } from '../cose/ml-dsa-sign1.ts';
 import { openSign1 } from '../cose/sign1.ts';
 import { sha256 } from '../crypto/digest.ts';
 import type { SignatureCheck } from '../crypto/ed25519.ts';
@@ -26,7 +27,7 @@ import { openEnvelope, SUIT_AAD, type SuitEnvelope } from '../suit/envelope.ts';
 import { parseManifest, type SuitManifest } from '../suit/manifest.ts';
 import { type Act, admissible, type TrustContext } from './admissible.ts';
 import { refuseTrust } from './faults.ts';
-import { knownKey, type RootSet } from './root.ts';
+import { knownKey, knownReleaseKey, type RootSet } from './root.ts';
 import { type RunnableModel, verifiedModel } from './runnable-model.ts';
 
 declare const verified: unique symbol;
@@ -85,7 +86,7 @@ export function verifyBundle(
     );
     const development =
       !context.root.production ||
-      signers.some((kid) => knownKey(context.root, 'release', kid)?.development === true);
+      signers.some((kid) => knownReleaseKey(context.root, kid)?.development === true);
     return { ...facts, development, payloads } as VerifiedBundle;
   });
 }
@@ -120,20 +121,38 @@ export function verifySigners(
 ): readonly Uint8Array[] {
   const seen = new Set<string>();
   return envelope.signatures.map((block) => {
-    const { kid } = need(
-      openSign1(block, {
-        externalAad: SUIT_AAD,
-        detachedPayload: envelope.signedDigest,
-        keyOf: (wanted) => knownKey(root, 'release', wanted)?.publicKey,
-        signatureCheck,
-      }),
-    );
+    const kid = need(verifyBlock(block, envelope, root, signatureCheck));
     // go-tuf #369: a threshold counts distinct keys, never signatures.
     if (seen.has(toHex(kid))) {
       throw refuseTrust('trust.duplicate-signature', 'one release key signed twice');
     }
     seen.add(toHex(kid));
     return kid;
+  });
+}
+
+function verifyBlock(
+  block: Uint8Array,
+  { signedDigest }: SuitEnvelope,
+  root: RootSet,
+  signatureCheck: SignatureCheck | undefined,
+): Result<Uint8Array> {
+  // The kind of the block names the role: no key verifies with another algorithm than its own.
+  if (isMlDsaBlock(block)) {
+    return openMlDsaSign1(
+      block,
+      signedDigest,
+      (kid) => knownKey(root, 'release-ml-dsa-65', kid)?.publicKey,
+    );
+  }
+  return attempt(() => {
+    const opened = openSign1(block, {
+      externalAad: SUIT_AAD,
+      detachedPayload: signedDigest,
+      keyOf: (kid) => knownKey(root, 'release', kid)?.publicKey,
+      signatureCheck,
+    });
+    return need(opened).kid;
   });
 }
 

@@ -1,6 +1,7 @@
 /** Roots, contexts and floors for the tests of this room. */
 import type { UnixMs } from '../../../src/core/base/time.ts';
 import type { Signer } from '../../../src/core/crypto/ed25519.ts';
+import { mlDsaSignerFromSeed } from '../../../src/core/crypto/ml-dsa.ts';
 import type { TrustContext } from '../../../src/core/trust/admissible.ts';
 import { EMPTY_FLOOR, type Floor, type FloorRecord } from '../../../src/core/trust/floor.ts';
 import {
@@ -10,11 +11,18 @@ import {
   type RevocationList,
 } from '../../../src/core/trust/revocation.ts';
 import { decodeRoot, type RootSet, sealRoot } from '../../../src/core/trust/root.ts';
-import type { Role } from '../../../src/core/trust/root-codec.ts';
+import type { Role, RoleName } from '../../../src/core/trust/root-codec.ts';
 import { accepted } from '../base/outcome.ts';
 import { keyOf, METADATA, RELEASE } from '../bundle/specimen.ts';
 
 export const ROOT_KEY: Signer = keyOf(21);
+
+export const mlDsaKeyOf = (fill: number): Signer =>
+  mlDsaSignerFromSeed(new Uint8Array(32).fill(fill));
+
+/** A key of the kind that the role takes. */
+export const keyForRole = (role: RoleName, fill: number): Signer =>
+  role === 'release-ml-dsa-65' ? mlDsaKeyOf(fill) : keyOf(fill);
 
 export const roleOf = (threshold: number, ...signers: readonly Signer[]): Role => ({
   threshold,
