@@ -3,6 +3,7 @@ import { need } from '../../core/base/fault.ts';
 import { GUARD_POLICY_BYTES_MAX } from '../../core/base/limits.ts';
 import { bytesToSign } from '../../core/crypto/detached-signature.ts';
 import type { Signer } from '../../core/crypto/ed25519.ts';
+import { isMlDsaKey } from '../../core/crypto/ml-dsa.ts';
 import type { VerifiedBundle } from '../../core/trust/verify.ts';
 import { readFileBounded } from '../../host/store/files.ts';
 import { openFrames } from '../maker/frames.ts';
@@ -38,6 +39,10 @@ export async function pack(options: PackOptions): Promise<void> {
     throw refuseCli('cli.option', 'give either --guard or --contract-only');
   }
   const way = await signingWay(options);
+  const keys = way.kind === 'request' ? [way.key] : way.keys.map(({ signer }) => signer);
+  if (keys.every(({ publicKey }) => isMlDsaKey(publicKey))) {
+    throw refuseCli('cli.option', 'an ML-DSA-65 key signs beside an Ed25519 key, not alone');
+  }
   const guard =
     options.guard === undefined
       ? undefined

@@ -187,6 +187,9 @@ function signingKeyOnly(key: KeyObject): KeyObject {
 }
 
 function pemBlock(label: string, der: Uint8Array): string {
-  const body = Buffer.from(der).toString('base64');
+  // RFC 7468 section 2: lines of 64 characters.
+  const body = Buffer.from(der)
+    .toString('base64')
+    .replace(/.{64}(?=.)/g, '$&\n');
   return `-----BEGIN ${label}-----\n${body}\n-----END ${label}-----\n`;
 }

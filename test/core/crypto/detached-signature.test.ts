@@ -10,6 +10,7 @@ import {
   signerOf,
 } from '../../../src/core/crypto/detached-signature.ts';
 import { type Signer, signerFromSeed } from '../../../src/core/crypto/ed25519.ts';
+import { mlDsaSignerFromSeed } from '../../../src/core/crypto/ml-dsa.ts';
 import { accepted, codeOf } from '../base/outcome.ts';
 
 const KEY = signerFromSeed(new Uint8Array(32).fill(3));
@@ -75,11 +76,21 @@ describe('readSignature', () => {
     }
   });
 
+  it('takes those of ML-DSA-65 in the same ways', () => {
+    const signature = mlDsaSignerFromSeed(new Uint8Array(32).fill(5)).sign(MESSAGE);
+    const lines = Buffer.from(signature).toString('base64').replace(/.{64}/g, '$&\n');
+    for (const bytes of [signature, utf8(lines)]) {
+      expect(bytes.length).toBeLessThanOrEqual(SIGNATURE_FILE_BYTES_MAX);
+      expect(accepted(readSignature(bytes))).toEqual(signature);
+    }
+  });
+
   it.each([
     ['nothing', new Uint8Array(0)],
     ['63 bytes', SIGNATURE.subarray(1)],
     ['a signature and a byte', Uint8Array.from([...SIGNATURE, 10])],
     ['hexadecimal', utf8(Buffer.from(SIGNATURE).toString('hex'))],
+    ['base64 with a bit that says nothing', utf8(base64.replace(/.==$/, 'B=='))],
     ['base64 of 63 bytes', utf8(Buffer.from(SIGNATURE.subarray(1)).toString('base64'))],
     ['base64 with a name before it', utf8(`vault:v1:${base64}`)],
     ['a long file', new Uint8Array(SIGNATURE_FILE_BYTES_MAX + 1)],

@@ -1,12 +1,13 @@
 /** Encrypted key files: ours and OpenSSL's in both directions, wrong passphrases, hostile files. */
 import { spawnSync } from 'node:child_process';
-import { createPrivateKey, generateKeyPairSync } from 'node:crypto';
+import { createPrivateKey, createPublicKey, generateKeyPairSync } from 'node:crypto';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
 import { toHex, utf8 } from '../../../src/core/base/bytes.ts';
 import {
+  KEY_FILE_BYTES_MAX,
   KEY_KDF_ITERATIONS_MAX,
   PASSPHRASE_BYTES_MAX,
   PASSPHRASE_BYTES_MIN,
@@ -17,7 +18,13 @@ import {
   type KeyLock,
   keyLock,
 } from '../../../src/core/crypto/encrypted-key.ts';
-import { readPrivateKey, readPublicKey, writeKeyPair } from '../../../src/core/crypto/pem.ts';
+import { ML_DSA_65_PUBLIC_KEY_BYTES, verifyMlDsa } from '../../../src/core/crypto/ml-dsa.ts';
+import {
+  readPrivateKey,
+  readPublicKey,
+  writeKeyPair,
+  writePublicKey,
+} from '../../../src/core/crypto/pem.ts';
 import { accepted, codeOf } from '../base/outcome.ts';
 
 const SEED = new Uint8Array(32).fill(42);
@@ -93,6 +100,46 @@ describe('an encrypted key file', () => {
     const options = { cipher: 'aes-256-cbc', passphrase: 'long enough' } as const;
     const text = privateKey.export({ format: 'pem', type: 'pkcs8', ...options }).toString();
     expect(read(text, utf8('long enough'))).toBe('key.algorithm');
+  });
+});
+
+describe('an ML-DSA-65 key file', () => {
+  const plain = writeKeyPair(SEED, false, undefined, 'ML-DSA-65');
+  const locked = writeKeyPair(SEED, false, lockOf(PASSPHRASE), 'ML-DSA-65');
+
+  it('reads back, encrypted or not, with the same key, which fits its limit', () => {
+    const { publicKey, thumbprint } = accepted(readPublicKey(utf8(plain.pub)));
+    expect(publicKey).toHaveLength(ML_DSA_65_PUBLIC_KEY_BYTES);
+    expect(plain.pub.length).toBeLessThan(KEY_FILE_BYTES_MAX);
+    const keys = [
+      accepted(readPrivateKey(utf8(plain.key))),
+      accepted(readPrivateKey(utf8(locked.key), PASSPHRASE)),
+    ];
+    for (const { signer } of keys) {
+      expect(signer.thumbprint).toEqual(thumbprint);
+      const message = utf8('signed here');
+      expect(codeOf(verifyMlDsa(signer.sign(message), message, publicKey))).toBe('accepted');
+    }
+    expect(accepted(readPublicKey(utf8(writePublicKey(publicKey)))).publicKey).toEqual(publicKey);
+  });
+
+  it('is written in lines as OpenSSL writes them', () => {
+    for (const text of [plain.key, plain.pub, locked.key]) {
+      const body = text.split('-----')[2]?.trim().split('\n') ?? [];
+      expect(body.slice(0, -1).every((line) => line.length === 64)).toBe(true);
+    }
+    const spki = createPublicKey(plain.pub).export({ format: 'pem', type: 'spki' });
+    expect(plain.pub.endsWith(spki.toString())).toBe(true);
+  });
+
+  it('of the other parameter sets is refused by name', () => {
+    for (const name of ['ml-dsa-44', 'ml-dsa-87'] as const) {
+      const { publicKey, privateKey } = generateKeyPairSync(name as 'ml-dsa-44');
+      const spki = publicKey.export({ format: 'pem', type: 'spki' }).toString();
+      expect(codeOf(readPublicKey(utf8(spki)))).toMatch(/^key\.(algorithm|malformed)$/);
+      const pkcs8 = privateKey.export({ format: 'pem', type: 'pkcs8' }).toString();
+      expect(codeOf(readPrivateKey(utf8(pkcs8)))).toMatch(/^key\.(algorithm|malformed)$/);
+    }
   });
 });
 
