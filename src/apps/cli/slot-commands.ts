@@ -3,6 +3,22 @@ import { type Command, InvalidArgumentError } from 'commander';
 import type { SetPin } from '../../core/update/boot-record.ts';
 import { collected, profile } from './values.ts';
 
+export function defineProvision(program: Command): void {
+  const command = program
+    .command('provision')
+    .description('keep the rollback floor of a new device in a TPM (T2) or in fuses (T1)')
+    .requiredOption('--state <DIR>', 'folder of the device; made where it is not there')
+    .option(
+      '--owner-auth-file <FILE>',
+      'T2: file with the owner password of the TPM, if it has one',
+    )
+    .option('--irreversible', 'T1: yes, burnt fuses stay burnt')
+    .option('--json', 'print JSON');
+  floorOptions(command).action(async (options) => {
+    return (await import('./slots.ts')).provision(options);
+  });
+}
+
 export function defineInstall(program: Command): void {
   const command = program
     .command('install')
@@ -68,9 +84,17 @@ function onState(command: Command): Command {
   );
 }
 
+/** Where the rollback floor is kept, as the image fixes it. */
+function floorOptions(command: Command): Command {
+  return command
+    .option('--floor-tier <T>', 'the rollback floor: T0 files, T1 fuses, T2 a TPM, or none', tier)
+    .option('--tcti <TCTI>', 'T2: how to reach the TPM, for example device:/dev/tpmrm0')
+    .option('--otp-for <CLASS/MODEL>', 'T1: the one model that the fuses count for', otpFor);
+}
+
 /** Of roots, revocations, floors and the pin: for `run` as well. */
 export function trustOptions(command: Command): Command {
-  return command
+  return floorOptions(command)
     .requiredOption(
       '--root <root.cbor>',
       'trusted keys; repeat it for roots that follow, in the order of their versions',
@@ -79,12 +103,6 @@ export function trustOptions(command: Command): Command {
     .option('--revocations <FILE>', 'revocation list; once one was recorded, nothing runs without')
     .option('--class <C>', 'hardware class; bundles for another are refused')
     .option('--pin <VENDOR/CLASS/MODEL>', 'whose slots these are (default: the first release)', pin)
-    .option(
-      '--floor-tier <T>',
-      'where the rollback floor is kept: T0 (files), T2 (TPM), none',
-      tier,
-    )
-    .option('--tcti <TCTI>', 'how to reach the TPM, for example device:/dev/tpmrm0')
     .option('--profile <P>', 'development, or production (refuses development keys)', profile);
 }
 
@@ -95,7 +113,13 @@ function pin(text: string): SetPin {
   throw new InvalidArgumentError('It must be VENDOR/CLASS/MODEL.');
 }
 
+function otpFor(text: string): Pick<SetPin, 'hardwareClass' | 'model'> {
+  const [hardwareClass, model, ...more] = text.split('/');
+  if (hardwareClass && model && more.length === 0) return { hardwareClass, model };
+  throw new InvalidArgumentError('It must be CLASS/MODEL.');
+}
+
 function tier(text: string): string {
-  if (['none', 'T0', 'T2'].includes(text)) return text;
-  throw new InvalidArgumentError('It must be none, T0 or T2.');
+  if (['none', 'T0', 'T1', 'T2'].includes(text)) return text;
+  throw new InvalidArgumentError('It must be none, T0, T1 or T2.');
 }

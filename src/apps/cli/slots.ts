@@ -8,15 +8,43 @@ import { loadBoardProfile, thisBoard } from '../../host/platform/board.ts';
 import { systemClock } from '../../host/platform/clock.ts';
 import { isDeviceRunning } from '../../host/runtime/device-state.ts';
 import { openModel, RUN_ROLES } from '../../host/runtime/loaded-model.ts';
-import { changeSlots, lookAtSlots, type OpenFolder } from '../../host/runtime/maintenance.ts';
+import {
+  changeSlots,
+  lookAtSlots,
+  type OpenFolder,
+  provisionFolder,
+} from '../../host/runtime/maintenance.ts';
 import { EXIT_TRY_AGAIN } from './exit-codes.ts';
 import { refuseCli } from './faults.ts';
-import { maintenanceOf, type StateFolderOptions } from './state-folder.ts';
+import { floorStoreOf, maintenanceOf, type StateFolderOptions } from './state-folder.ts';
 import { note, say, sayJson, styled } from './terminal.ts';
 
 interface RunningOptions extends StateFolderOptions {
   readonly board?: string;
   readonly running?: boolean;
+}
+
+export interface ProvisionCommandOptions
+  extends Pick<StateFolderOptions, 'state' | 'json' | 'floorTier' | 'tcti' | 'otpFor'> {
+  readonly ownerAuthFile?: string;
+  readonly irreversible?: boolean;
+}
+
+export async function provision(options: ProvisionCommandOptions): Promise<void> {
+  const { state, ownerAuthFile, irreversible = false } = options;
+  const floorStore = floorStoreOf(options);
+  if (floorStore === undefined || floorStore.tier === 'T0' || floorStore.tier === 'none') {
+    throw refuseCli('cli.option', '--floor-tier T1 or T2 is what needs provisioning');
+  }
+  if (floorStore.tier === 'T1' && !irreversible) {
+    throw refuseCli('cli.option', 'fuses stay burnt: say so with --irreversible');
+  }
+  const tier = need(
+    await provisionFolder({ stateFolder: state, floorStore, ownerAuthFile, irreversible }),
+  );
+  if (options.json === true) sayJson({ provisioned: tier });
+  else
+    say(`${styled('green', 'provisioned')} ${state}: the rollback floor is kept in tier ${tier}`);
 }
 
 export async function status(options: StateFolderOptions): Promise<void> {

@@ -15,6 +15,7 @@ export interface DeviceTrustOptions {
   readonly pin?: SetPin;
   readonly floorTier?: FloorTier;
   readonly tcti?: string;
+  readonly otpFor?: Pick<SetPin, 'hardwareClass' | 'model'>;
   readonly profile?: TrustProfile;
 }
 
@@ -39,16 +40,26 @@ export function maintenanceOf(options: StateFolderOptions): MaintenanceOptions {
 }
 
 /** Refuses with `cli.option`. */
-export function floorStoreOf({
-  floorTier,
-  tcti,
-}: DeviceTrustOptions): FloorStoreOptions | undefined {
-  if (floorTier !== 'T2' && tcti !== undefined) {
-    throw refuseCli('cli.option', '--tcti needs --floor-tier T2');
-  }
-  if (floorTier === 'T2' && tcti === undefined) {
-    throw refuseCli('cli.option', '--floor-tier T2 needs --tcti');
-  }
+export function floorStoreOf(
+  options: Pick<DeviceTrustOptions, 'floorTier' | 'tcti' | 'otpFor'>,
+): FloorStoreOptions | undefined {
+  const { floorTier, tcti, otpFor } = options;
+  needBoth('--tcti', tcti, 'T2', floorTier);
+  needBoth('--otp-for', otpFor, 'T1', floorTier);
   if (floorTier === undefined) return undefined;
-  return { tier: floorTier, ...(tcti !== undefined && { tpm: { tcti } }) };
+  return {
+    tier: floorTier,
+    ...(tcti !== undefined && { tpm: { tcti } }),
+    ...(otpFor !== undefined && { otp: otpFor }),
+  };
+}
+
+function needBoth(
+  option: string,
+  value: unknown,
+  tier: FloorTier,
+  given: FloorTier | undefined,
+): void {
+  if ((value !== undefined) === (given === tier)) return;
+  throw refuseCli('cli.option', `${option} and --floor-tier ${tier} belong together`);
 }

@@ -49,6 +49,8 @@ export function openState(options: StateOptions): Promise<Result<DeviceState>> {
     const identity = loaded.value;
     const { macKey } = identity.keys;
     const lock = need(await lockFolder(stateFolder, macKey));
+    // Reading floors may heal them, and two that heal a TPM at once would extend it twice.
+    const slotsLock = need(await lockSlots(stateFolder, macKey));
     const counted = lastEpoch(stateFolder, macKey);
     const floors = attempt(() => {
       const store = need(openStateFloors(options, macKey));
@@ -57,6 +59,7 @@ export function openState(options: StateOptions): Promise<Result<DeviceState>> {
     });
     const epoch = attempt(() => need(nextEpoch(stateFolder, macKey)));
     const read = floors.ok ? floors.value.read() : floors;
+    slotsLock.release();
     return {
       ...{ identity, anonymous: false, lock, epoch, floors },
       floorTier: floors.ok ? floors.value.tier : 'none',

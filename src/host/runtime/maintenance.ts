@@ -6,12 +6,15 @@ import { attemptAsync, need, type Result } from '../../core/base/fault.ts';
 import { cryptoSelfTest } from '../../core/crypto/self-test.ts';
 import type { EdgeEvent } from '../../core/telemetry/event.ts';
 import type { TrustProfile } from '../../core/trust/admissible.ts';
-import type { FloorStore } from '../../core/trust/floor-store.ts';
+import { refuseTrust } from '../../core/trust/faults.ts';
+import type { FloorStore, FloorTier } from '../../core/trust/floor-store.ts';
 import type { SetPin } from '../../core/update/boot-record.ts';
 import type { Trust } from '../../core/update/slot-set.ts';
 import type { Slots } from '../../core/update/slots.ts';
 import { systemClock } from '../platform/clock.ts';
 import { type DeviceIdentity, hasIdentity, loadIdentity } from '../platform/identity.ts';
+import { provisionOtpFloors } from '../platform/otp-floors.ts';
+import { provisionTpmFloors } from '../platform/tpm-provision.ts';
 import { lastEpoch, nextEpoch } from '../store/device-records.ts';
 import { openDeviceSlots } from './device-slots.ts';
 import {
@@ -62,6 +65,39 @@ export function changeSlots<T>(
       if (counted === 0) need(nextEpoch(options.stateFolder, macKey));
       const trust = need(adoptTrust(filesOf(options), floors, systemClock));
       return await act({ slots: slotsOf(options, identity, floors), floors, trust });
+    } finally {
+      lock.release();
+    }
+  });
+}
+
+export interface ProvisionOptions {
+  readonly stateFolder: string;
+  readonly floorStore: FloorStoreOptions;
+  /** A file with the owner password of the TPM, where it has one. */
+  readonly ownerAuthFile?: string | undefined;
+  /** Stated by who burns fuses: they stay burnt. */
+  readonly irreversible: boolean;
+}
+
+/**
+ * Makes a state folder one of a higher floor tier, once and before its first release. Faults: those
+ * of `provisionTpmFloors` and `provisionOtpFloors`, `platform.in-use`, `floor.tier-missing`.
+ */
+export function provisionFolder(options: ProvisionOptions): Promise<Result<FloorTier>> {
+  return attemptAsync(async () => {
+    const { stateFolder: folder, floorStore, ownerAuthFile, irreversible } = options;
+    const { macKey } = need(loadIdentity(folder)).keys;
+    const lock = need(await lockSlots(folder, macKey));
+    try {
+      const { tier, tpm, otp } = floorStore;
+      if (tier === 'T2' && tpm !== undefined) {
+        return need(provisionTpmFloors({ folder, macKey, tpm, ownerAuthFile })).tier;
+      }
+      if (tier === 'T1' && otp !== undefined && irreversible) {
+        return need(provisionOtpFloors({ folder, macKey, otp, irreversible })).tier;
+      }
+      throw refuseTrust('floor.tier-missing', `tier ${tier} is not one to be provisioned so`);
     } finally {
       lock.release();
     }
