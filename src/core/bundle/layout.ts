@@ -70,8 +70,9 @@ export function checkSameFiles(meta: ModelMetadata, manifest: SuitManifest): Res
  * How payload bytes are held against what was signed; headers, padding and end always are.
  * - `full`: every byte of every file, against its SHA-256.
  * - `lazy`: the bytes of the kept files, against their fs-verity digest; others are not read.
- * - `measured`: the kernel verifies each page as it is read (fs-verity), so the digest that it
- *   measured on the descriptor `source` reads from is compared, and nothing is hashed here.
+ * - `measured`: as `lazy`, but a file whose pages the kernel verifies as they are read (fs-verity) is
+ *   not hashed: the digest that the kernel measured on the descriptor that `source` reads from is
+ *   compared. It is asked for when the first bytes of the file have been read.
  */
 export type PayloadCheck =
   | 'full'
@@ -137,24 +138,24 @@ interface FileCheck {
 
 function checkFile({ source, offset, file, check, into, keep, onBytes }: FileCheck): void {
   const hasher = check === 'full' ? nodeDigest.create() : createVerityHasher();
-  const byKernel = typeof check === 'object';
+  let measured: Uint8Array | undefined;
   for (let done = 0; done < file.sizeBytes; ) {
     const count = Math.min(HASH_CHUNK_BYTES, file.sizeBytes - done);
     const at = keep ? done : 0;
     const piece = into.subarray(at, at + count);
     fill(source, offset + done, piece);
-    if (!byKernel) hasher.update(piece);
+    if (done === 0 && typeof check === 'object') measured = check.measured(file.path);
+    if (measured === undefined) hasher.update(piece);
     onBytes?.(count);
     done += count;
   }
-  const digest = byKernel ? check.measured(file.path) : hasher.digest();
+  const digest = measured ?? hasher.digest();
   const [signed, name] =
     check === 'full' ? [file.sha256, 'SHA-256'] : [file.verity, 'fs-verity digest'];
-  if (digest !== undefined && equalBytes(digest, signed)) return;
-  const seen = digest === undefined ? 'none' : toHex(digest).slice(0, 12);
+  if (equalBytes(digest, signed)) return;
   throw refuseBundle(
     'bundle.file-digest',
-    `${file.path} has ${name} ${seen}, signed was ${toHex(signed).slice(0, 12)}`,
+    `${file.path} has ${name} ${toHex(digest).slice(0, 12)}, signed was ${toHex(signed).slice(0, 12)}`,
   );
 }
 

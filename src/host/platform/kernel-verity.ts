@@ -4,14 +4,17 @@
  *
  * The digest is measured on the very descriptor that is read from: a file that somebody puts at the
  * same path meanwhile is another file. Where the filesystem or the program is missing the fault says
- * so, and the caller verifies the bytes itself.
+ * so, and the bytes are hashed as they are read.
  */
 import { closeSync, constants, fstatSync, openSync, readSync } from 'node:fs';
+import { basename } from 'node:path';
 import { fromHex, fromUtf8 } from '../../core/base/bytes.ts';
 import {
   attempt,
+  type Fault,
   type FaultTable,
   need,
+  ok,
   type Refusal,
   type Result,
   refusing,
@@ -81,18 +84,22 @@ export function measureDescriptor(fd: number, tool: string = FSVERITY_PATH): Res
   });
 }
 
-/** A disk whose files are measured as they are opened, and the check that goes with it. */
 export interface MeasuringDisk {
   readonly disk: Disk;
-  /** For `verifyBundle` over a slot folder that was opened through `disk`. */
-  check(folder: string): PayloadCheck;
+  /** For `verifyBundle` over what was opened through `disk`. */
+  readonly check: PayloadCheck;
 }
 
 /**
- * `open` refuses what is not sealed, with the faults of `measureDescriptor` and `store.*`; reading
- * from what it gives fails where a page is not what was sealed.
+ * A disk that measures each file as it is opened, and the check that goes with it. A file that cannot
+ * be measured is hashed instead: `onUnmeasured` is told the reason.
  */
-export function measuringDisk(disk: Disk, tool: string = FSVERITY_PATH): MeasuringDisk {
+export function measuringDisk(
+  disk: Disk,
+  onUnmeasured: (path: string, reason: Fault) => void,
+  tool: string = FSVERITY_PATH,
+): MeasuringDisk {
+  // By the name in the bundle. One slot is read at a time, and a file is opened before it is asked for.
   const digests = new Map<string, Uint8Array>();
   return {
     disk: {
@@ -104,43 +111,51 @@ export function measuringDisk(disk: Disk, tool: string = FSVERITY_PATH): Measuri
       makeFolder: (path) => disk.makeFolder(path),
       syncFolder: (path) => disk.syncFolder(path),
       open(path) {
-        digests.delete(path);
-        return attempt(() => {
-          const { source, fd } = openSource(path);
-          const digest = measureDescriptor(fd, tool);
-          if (!digest.ok) source.close();
-          digests.set(path, need(digest));
-          return source;
-        });
+        const name = basename(path);
+        digests.delete(name);
+        const opened = openFile(path);
+        // The disk has the words for what is wrong with it.
+        if (opened === undefined) return disk.open(path);
+        const digest = measureDescriptor(opened.fd, tool);
+        if (digest.ok) digests.set(name, digest.value);
+        else onUnmeasured(path, digest.fault);
+        return ok(opened.source);
       },
     },
-    check: (folder) => ({ measured: (path) => digests.get(`${folder}/${path}`) }),
+    check: { measured: (name) => digests.get(name) },
   };
 }
 
-function openSource(path: string): { readonly source: DiskSource; readonly fd: number } {
+interface OpenFile {
+  readonly fd: number;
+  readonly source: DiskSource;
+}
+
+function openFile(path: string): OpenFile | undefined {
+  let fd: number;
   try {
-    const flags = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK;
-    const fd = openSync(path, flags);
-    const stat = fstatSync(fd);
-    const source: DiskSource = {
-      sizeBytes: stat.size,
-      read(offset, into) {
-        try {
-          return readSync(fd, into, 0, into.length, offset);
-        } catch (thrown) {
-          throw refuseStore('store.read', `${path}: ${errnoOf(thrown)}`);
-        }
-      },
-      close: () => closeSync(fd),
-    };
-    if (stat.isFile()) return { source, fd };
-    source.close();
-  } catch (thrown) {
-    const code = errnoOf(thrown) === 'ENOENT' ? 'store.not-found' : 'store.read';
-    throw refuseStore(code, `${path}: ${errnoOf(thrown)}`);
+    fd = openSync(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
+  } catch {
+    return undefined;
   }
-  throw refuseStore('store.read', `${path} is no regular file`);
+  const stat = fstatSync(fd);
+  if (!stat.isFile()) {
+    closeSync(fd);
+    return undefined;
+  }
+  const source: DiskSource = {
+    sizeBytes: stat.size,
+    read(offset, into) {
+      try {
+        return readSync(fd, into, 0, into.length, offset);
+      } catch (thrown) {
+        // EIO is also how the kernel refuses a page that is not what was sealed.
+        throw refuseStore('store.read', `${path}: ${errnoOf(thrown)}`);
+      }
+    },
+    close: () => closeSync(fd),
+  };
+  return { fd, source };
 }
 
 function refused(complaint: string): Refusal {

@@ -12,20 +12,27 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
 import { toHex } from '../../../src/core/base/bytes.ts';
 import { err, ok } from '../../../src/core/base/fault.ts';
+import { type PayloadCheck, readManifestEntry } from '../../../src/core/bundle/layout.ts';
+import { bytesSource } from '../../../src/core/bundle/source.ts';
 import { createVerityHasher } from '../../../src/core/crypto/fs-verity.ts';
+import { verifyBundle } from '../../../src/core/trust/verify.ts';
 import type { Disk } from '../../../src/core/update/disk.ts';
+import { openSlotSource } from '../../../src/core/update/slot-source.ts';
 import {
   FSVERITY_PATH,
   measureDescriptor,
   measuringDisk,
   sealFile,
 } from '../../../src/host/platform/kernel-verity.ts';
+import { realDisk } from '../../../src/host/store/disk.ts';
 import { openForReading } from '../../../src/host/store/files.ts';
 import { accepted, codeOf, faultIn } from '../../core/base/outcome.ts';
+import { GUARD, MODEL, packed } from '../../core/bundle/specimen.ts';
+import { CONTEXT } from '../../core/trust/trusting.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'edgeward-verity-'));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
@@ -137,49 +144,81 @@ describe('what the program says', () => {
 });
 
 describe('a measuring disk', () => {
+  const none = program('none', complaint('MEASURE', 'No data available'));
+  const measuredBy = (check: PayloadCheck, name: string): Uint8Array | undefined =>
+    typeof check === 'object' ? check.measured(name) : undefined;
+
   it('measures each file as it is opened and reads from the same descriptor', () => {
-    const { disk, check } = measuringDisk(DISK, measuring);
+    const told: string[] = [];
+    const { disk, check } = measuringDisk(DISK, (path) => told.push(path), measuring);
     file('model.onnx');
-    const { measured } = check(folder) as Exclude<ReturnType<typeof check>, string>;
-    expect(measured('model.onnx')).toBeUndefined();
+    expect(measuredBy(check, 'model.onnx')).toBeUndefined();
     const source = accepted(disk.open(join(folder, 'model.onnx')));
     expect(source.sizeBytes).toBe(BYTES.length);
     const into = new Uint8Array(100);
     expect(source.read(256, into)).toBe(100);
     expect(into).toEqual(BYTES.slice(256, 356));
-    expect(measured('model.onnx')).toEqual(DIGEST);
-    expect(measured('other')).toBeUndefined();
+    expect(measuredBy(check, 'model.onnx')).toEqual(DIGEST);
+    expect(measuredBy(check, 'other')).toBeUndefined();
     source.close();
     expect(() => source.read(0, into)).toThrow(/store\.read/);
+    expect(told).toEqual([]);
   });
 
-  it('gives no file that is not sealed, and forgets what it measured before', () => {
+  it('gives a file that cannot be measured all the same, with the reason, to be hashed', () => {
     const path = file('model.onnx');
-    let tool = measuring;
-    const both = program('both', `exec "$(cat ${file('which', tool)})" "$@"`);
-    const { disk, check } = measuringDisk(DISK, both);
+    const either = program('either', `exec "$(cat ${file('which', measuring)})" "$@"`);
+    const told: [string, string][] = [];
+    const { disk, check } = measuringDisk(DISK, (at, { code }) => told.push([at, code]), either);
     accepted(disk.open(path)).close();
-    tool = program('none', complaint('MEASURE', 'No data available'));
-    file('which', tool);
-    expect(codeOf(disk.open(path))).toBe('verity.not-sealed');
-    const { measured } = check(folder) as Exclude<ReturnType<typeof check>, string>;
-    expect(measured('model.onnx')).toBeUndefined();
+    expect(measuredBy(check, 'model.onnx')).toEqual(DIGEST);
+    file('which', none);
+    const source = accepted(disk.open(path));
+    expect(source.read(0, new Uint8Array(10))).toBe(10);
+    expect(measuredBy(check, 'model.onnx')).toBeUndefined();
+    expect(told).toEqual([[path, 'verity.not-sealed']]);
   });
 
-  it('follows no link and opens no folder', () => {
-    const { disk } = measuringDisk(DISK, measuring);
+  it('leaves to the disk what it cannot open: it follows no link and opens no folder', () => {
+    const { disk } = measuringDisk(DISK, () => undefined, measuring);
     symlinkSync(file('target'), join(folder, 'link'));
-    expect(codeOf(disk.open(join(folder, 'link')))).toBe('store.read');
-    expect(codeOf(disk.open(folder))).toBe('store.read');
-    expect(codeOf(disk.open(join(folder, 'nowhere')))).toBe('store.not-found');
-  });
-
-  it('leaves everything else to the disk', () => {
-    const { disk } = measuringDisk(DISK, measuring);
+    for (const name of ['link', '.', 'nowhere']) {
+      expect(codeOf(disk.open(join(folder, name)))).toBe('disk.io');
+    }
     expect(disk.list('')).toEqual(ok(['a']));
     expect(disk.read('', 1)).toEqual(ok(Uint8Array.of(7)));
     expect(codeOf(disk.create(''))).toBe('disk.full');
     const rest = [disk.rename('', ''), disk.remove(''), disk.makeFolder(''), disk.syncFolder('')];
     expect(rest).toEqual(Array(4).fill(ok(true)));
+  });
+
+  it.each([
+    ['the kernel measures', measuring, []],
+    ['the filesystem cannot', none, ['model.onnx', 'guard.cbor']],
+  ])('verifies a slot where %s', (_, tool, unmeasured) => {
+    const slot = mkdtempSync(join(folder, 'slot-'));
+    const write = (name: string, bytes: Uint8Array): void => writeFileSync(join(slot, name), bytes);
+    const model = { ...MODEL, bytes: BYTES };
+    const guard = { ...GUARD, bytes: BYTES };
+    const bundle = packed({ files: [model, guard] });
+    write('manifest.suit', accepted(readManifestEntry(bytesSource(bundle))).bytes);
+    for (const { path, bytes } of [model, guard]) write(path, bytes);
+    const told: string[] = [];
+    const { disk, check } = measuringDisk(realDisk, (path) => told.push(basename(path)), tool);
+    const judge = () => {
+      const source = accepted(openSlotSource(disk, slot));
+      const options = { keep: ['model', 'guard'] as const, check };
+      const judged = verifyBundle(source, 'boot', CONTEXT, options);
+      source.close();
+      return judged;
+    };
+    expect(accepted(judge()).payloads.get('model.onnx')).toEqual(BYTES);
+    expect(told).toEqual(unmeasured);
+    write(
+      'model.onnx',
+      BYTES.map((byte, i) => (i === 5000 ? byte ^ 1 : byte)),
+    );
+    // The program says what it was told to: the real kernel would not have let the file be written.
+    expect(codeOf(judge())).toBe(tool === none ? 'bundle.file-digest' : 'accepted');
   });
 });
