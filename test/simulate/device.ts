@@ -9,6 +9,7 @@ import {
   type FloorRecord,
 } from '../../src/core/trust/floor.ts';
 import { modelOf } from '../../src/core/trust/verify.ts';
+import type { SetPin } from '../../src/core/update/boot-record.ts';
 import type { Confirmed } from '../../src/core/update/confirm.ts';
 import type { Disk } from '../../src/core/update/disk.ts';
 import { refuseUpdate } from '../../src/core/update/faults.ts';
@@ -31,7 +32,7 @@ export interface Device {
   readonly steps: UpdateStep[];
 }
 
-export function deviceOn(disk: Disk): Device {
+export function deviceOn(disk: Disk, pin?: SetPin): Device {
   const steps: UpdateStep[] = [];
   const floors = floorsOn(disk);
   const slots = openSlots({
@@ -39,6 +40,7 @@ export function deviceOn(disk: Disk): Device {
     folder: FOLDER,
     macKey: MAC_KEY,
     floors,
+    ...(pin === undefined ? {} : { pin }),
     onStep: (step) => steps.push(step),
   });
   return { disk, slots, floors, steps };

@@ -9,7 +9,7 @@ import type { Trust } from '../../src/core/update/slot-set.ts';
 
 const keyOf = (fill: number): Signer => signerFromSeed(new Uint8Array(32).fill(fill));
 const ROOT_KEY = keyOf(21);
-const RELEASE_KEY = keyOf(11);
+export const RELEASE_KEY: Signer = keyOf(11);
 const STRANGER_KEY = keyOf(13);
 const ISSUED_S = 1_700_000_000;
 

@@ -57,8 +57,8 @@ export class SimDisk implements Disk {
   /** Bytes in all files; more is `disk.full`. */
   capacityBytes = Number.POSITIVE_INFINITY;
   readOnly = false;
-  /** Changes until the medium fails for good. */
-  operationsLeft = Number.POSITIVE_INFINITY;
+  /** Paths that the medium does not take. */
+  unwritable: RegExp | undefined;
   /** Paths that the medium does not give. */
   readonly unreadable: Set<string> = new Set();
 
@@ -195,7 +195,7 @@ export class SimDisk implements Disk {
 
   #append(inode: number, bytes: Uint8Array, path: string): Result<true> {
     if (this.readOnly) return refused('disk.read-only', path);
-    if (this.operationsLeft-- <= 0) return refused('disk.io', path);
+    if (this.unwritable?.test(path)) return refused('disk.io', path);
     const room = this.capacityBytes - this.usedBytes();
     const before = this.#state.inodes.get(inode) as Inode;
     const fitting = bytes.subarray(0, Math.max(0, Math.min(bytes.length, room)));
@@ -255,7 +255,7 @@ export class SimDisk implements Disk {
 
   #blocked(path: string): DiskFaultCode | undefined {
     if (this.readOnly) return 'disk.read-only';
-    if (this.operationsLeft-- <= 0) return 'disk.io';
+    if (this.unwritable?.test(path)) return 'disk.io';
     return this.#state.folders.has(parentOf(path)) ? undefined : this.#missing(path);
   }
 }

@@ -79,7 +79,8 @@ export function installFrom(
     while (install.position < source.sizeBytes) {
       const wanted = Math.min(buffer.length, install.headBytesLeft() ?? buffer.length);
       const count = install.guard(() => source.read(install.position, buffer.subarray(0, wanted)));
-      if (count === 0) break;
+      // A source that claims more than was asked for, or no number, has not filled the buffer.
+      if (!(count > 0 && count <= wanted)) break;
       need(install.push(buffer.subarray(0, count)));
     }
     return need(install.finish());

@@ -58,7 +58,7 @@ export function bootSlots(set: SlotSet, options: BootOptions): BootOutcome {
   const floors = set.floors.read();
   // Without the floors nobody can say what is admissible.
   if (!floors.ok) return safeOutput(set, floors.fault);
-  const resumed = resumeConfirm(set, options.trust);
+  const resumed = resumeConfirm(set, options);
   const read = resumed ? set.floors.read() : floors;
   if (!read.ok) return safeOutput(set, read.fault);
   const loaded = loadSet(set);
@@ -76,10 +76,11 @@ export function bootSlots(set: SlotSet, options: BootOptions): BootOutcome {
 }
 
 /** True when it was tried: records and floors are to be read again. */
-function resumeConfirm(set: SlotSet, trust: Trust): boolean {
+function resumeConfirm(set: SlotSet, { trust, except }: BootOptions): boolean {
   const { stored } = loadSet(set);
   const slot = stored?.confirming;
-  if (slot === undefined) return false;
+  // What was just seen not to run is not confirmed, whatever it did before.
+  if (slot === undefined || except?.includes(slot) === true) return false;
   const confirmed = confirmSlot(set, slot, trust);
   set.tell({
     step: 'confirm-resumed',
@@ -177,9 +178,15 @@ function chosen(set: SlotSet, walk: Walk, rung: Rung, bundle: VerifiedBundle): B
   }
   write(set, walk);
   set.tell({ step: 'slot-chosen', slot, kind, manifestSha256 });
-  const awaitsConfirm = walk.record.slots[slot].state !== 'confirmed';
+  const awaitsConfirm = awaitsConfirmIn(walk.record, slot);
   const booted = { slot, kind, bundle, awaitsConfirm };
   return { booted, refusal: walk.refusal, degraded: walk.degraded };
+}
+
+/** GOLDEN is copied only where nothing confirmed would be written over: it was meant to be passing. */
+function awaitsConfirmIn(record: BootRecord, slot: SlotName): boolean {
+  if (slot !== 'GOLDEN') return record.slots[slot].state !== 'confirmed';
+  return record.slots.A.state !== 'confirmed' && record.slots.B.state !== 'confirmed';
 }
 
 function adopt(record: BootRecord, slot: SlotName, manifestSha256: Uint8Array): BootRecord {

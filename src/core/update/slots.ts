@@ -2,7 +2,6 @@
  * Slots A, B and GOLDEN on a disk: install, boot, confirm, revert. One object for whoever runs a
  * device; every method starts from what stands on the disk, so that nothing is known only in memory.
  */
-import { equalBytes } from '../base/bytes.ts';
 import { attempt, type Fault, need, type Result } from '../base/fault.ts';
 import type { ByteSource } from '../bundle/source.ts';
 import type { Act } from '../trust/admissible.ts';
@@ -22,7 +21,6 @@ import { type BootOptions, type BootOutcome, bootSlots } from './recovery.ts';
 import { activateStaged, type Reverted, rejectTrial, revertSlots } from './revert.ts';
 import {
   type FloorCommit,
-  goodSlots,
   judgeSlot,
   loadSet,
   pinOf,
@@ -30,8 +28,11 @@ import {
   slotSet,
   type Trust,
 } from './slot-set.ts';
-import { digestOf, SLOT_NAMES, type SlotEntry, type SlotName } from './slot-table.ts';
+import { digestOf, type SlotName } from './slot-table.ts';
+import { type SlotsStatus, statusOf } from './status.ts';
 import type { UpdateStep } from './step.ts';
+
+export type { SlotsStatus } from './status.ts';
 
 export interface SlotsInput {
   readonly disk: Disk;
@@ -44,26 +45,6 @@ export interface SlotsInput {
   readonly pin?: SetPin;
   /** Told of every step, in order; telling may fail without changing anything here. */
   readonly onStep?: (step: UpdateStep) => void;
-}
-
-export interface SlotStatus {
-  readonly slot: SlotName;
-  readonly entry: SlotEntry;
-  /** READY stands and names the release that the record says; nothing is hashed for it. */
-  readonly ready: boolean;
-}
-
-export interface SlotsStatus {
-  readonly slots: readonly SlotStatus[];
-  readonly active: SlotName | undefined;
-  readonly confirming: SlotName | undefined;
-  readonly pin: SetPin | undefined;
-  readonly generation: number;
-  /** The record was lost; confirm the release that runs. */
-  readonly rebuilt: boolean;
-  readonly damagedCopies: number;
-  /** Good slots, GOLDEN among them: 3 is whole, 0 means the safe output unless a trial holds. */
-  readonly redundancy: number;
 }
 
 export interface Slots {
@@ -90,8 +71,15 @@ export interface Slots {
 
 export function openSlots(input: SlotsInput): Slots {
   const { disk, folder, floors, pin, onStep } = input;
-  // Reporting never changes what a device does.
-  const tell = (step: UpdateStep): void => onStep?.(step);
+  let reportsLost = 0;
+  const tell = (step: UpdateStep): void => {
+    try {
+      onStep?.(step);
+    } catch {
+      // Reporting never changes what a device does, and it is not silent about having failed.
+      reportsLost++;
+    }
+  };
   const set = slotSet({ disk, folder, floors, pin, tell }, input.macKey);
   return {
     install: (source, options) => installFrom(set, source, 'model', options),
@@ -103,25 +91,7 @@ export function openSlots(input: SlotsInput): Slots {
     reject: (slot, fault) => rejectTrial(set, slot, fault),
     judge: (slot, act, options) => judgeAlone(set, slot, act, options),
     revert: (trust) => revertSlots(set, trust),
-    status() {
-      const { record, marks, damagedCopies } = loadSet(set);
-      return {
-        slots: SLOT_NAMES.map((slot) => {
-          const entry = record.slots[slot];
-          const digest = digestOf(entry);
-          const mark = marks[slot].digest;
-          const ready = digest !== undefined && mark !== undefined && equalBytes(mark, digest);
-          return { slot, entry, ready };
-        }),
-        active: record.active,
-        confirming: record.confirming,
-        pin: pinOf(set, record),
-        generation: record.generation,
-        rebuilt: record.rebuilt,
-        damagedCopies,
-        redundancy: goodSlots(record, marks).length,
-      };
-    },
+    status: () => ({ ...statusOf(set), reportsLost }),
   };
 }
 
