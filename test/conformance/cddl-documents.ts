@@ -23,6 +23,7 @@ import { keyOf, METADATA, MODEL, packed, RELEASE } from '../core/bundle/specimen
 import { simulatedInput, simulatedModel } from '../core/calibration/simulated.ts';
 import { birth, birthHead, event, health, sealed } from '../core/telemetry/samples.ts';
 import {
+  mlDsaKeyOf,
   REVOCATION_KEY,
   REVOCATIONS,
   REVOKING,
@@ -182,6 +183,10 @@ const INPUTS: Readonly<Record<string, Partial<PackInput>>> = {
     sequenceNumber: Number.MAX_SAFE_INTEGER,
     signers: [11, 12, 13, 14, 15, 16, 17, 18].map(keyOf),
   },
+  'both kinds of signatures': {
+    files: [MODEL],
+    signers: [RELEASE, mlDsaKeyOf(1), keyOf(12), mlDsaKeyOf(2)],
+  },
   'as many files as there can be': { files: [MODEL, ...many] },
   'the longest names': {
     metadata: { ...METADATA, name: LATIN, vendor: 'v'.repeat(256), hardwareClass: LATIN },
@@ -248,6 +253,10 @@ export const ROOTS: Readonly<Record<string, Uint8Array>> = {
         operator: roleOf(1, keyOf(32)),
         runtime: roleOf(1, keyOf(33)),
         enrolment: roleOf(1, keyOf(34)),
+        'release-ml-dsa-65': {
+          ...roleOf(2, mlDsaKeyOf(35), mlDsaKeyOf(36)),
+          retired: roleOf(1, mlDsaKeyOf(37)),
+        },
       },
       previous: { sha256: digest, root: roleOf(1, ROOT_KEY, keyOf(22)) },
     },

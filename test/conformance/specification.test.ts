@@ -97,7 +97,14 @@ describe('bundle-format.md', () => {
 
   it('states every limit that a reader of these formats holds', () => {
     const readers = [
-      ...['cose/decode', 'cose/sign1', 'suit/envelope', 'suit/manifest', 'bundle/layout'],
+      ...[
+        'cose/decode',
+        'cose/sign1',
+        'cose/ml-dsa-sign1',
+        'suit/envelope',
+        'suit/manifest',
+        'bundle/layout',
+      ],
       ...[
         'bundle/metadata',
         'bundle/io-schema-codec',

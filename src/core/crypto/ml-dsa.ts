@@ -38,9 +38,9 @@ export function mlDsaSpki(publicKey: Uint8Array): Uint8Array {
 /** Refuses with `crypto.no-ml-dsa`. The caller keeps the seed secret and zeroises it. */
 export function mlDsaSignerFromSeed(seed: Uint8Array): Signer {
   const der = mlDsaPkcs8(seed);
-  const key = supported(() =>
-    createPrivateKey({ key: Buffer.from(der.buffer), format: 'der', type: 'pkcs8' }),
-  );
+  // The same memory: what is zeroised is all there was besides OpenSSL's own.
+  const view = Buffer.from(der.buffer, der.byteOffset, der.length);
+  const key = supported(() => createPrivateKey({ key: view, format: 'der', type: 'pkcs8' }));
   der.fill(0);
   return mlDsaSigner(key);
 }

@@ -1,6 +1,10 @@
 /** Limits that were chosen for each other stay so. */
 import { describe, expect, it } from 'vitest';
 import * as limits from '../../../src/core/base/limits.ts';
+import {
+  ML_DSA_65_PUBLIC_KEY_BYTES,
+  ML_DSA_65_SIGNATURE_BYTES,
+} from '../../../src/core/crypto/ml-dsa.ts';
 
 describe('limits', () => {
   it('are positive whole numbers', () => {
@@ -12,9 +16,25 @@ describe('limits', () => {
   it('leave room in the manifest for all signatures, all components and the metadata', () => {
     // A component has at most: id 150, parameters 130, validate 8, install 90 bytes; its file entry
     // in the metadata 190. The maker's own words get what is left: more than a third.
-    const signatures = limits.SIGNATURES_MAX * limits.SIGNATURE_BLOCK_BYTES_MAX;
+    const large = limits.ML_DSA_SIGNATURES_MAX;
+    const signatures =
+      large * limits.ML_DSA_BLOCK_BYTES_MAX +
+      (limits.SIGNATURES_MAX - large) * limits.SIGNATURE_BLOCK_BYTES_MAX;
     const components = limits.BUNDLE_FILES_MAX * (150 + 130 + 8 + 90 + 190);
     expect(signatures + components).toBeLessThan((limits.MANIFEST_BYTES_MAX * 2) / 3);
+  });
+
+  it('tell the two kinds of signature blocks apart by their size, and hold each', () => {
+    expect(ML_DSA_65_SIGNATURE_BYTES).toBeGreaterThan(limits.SIGNATURE_BLOCK_BYTES_MAX);
+    expect(limits.ML_DSA_BLOCK_BYTES_MAX).toBeGreaterThan(ML_DSA_65_SIGNATURE_BYTES + 64);
+    const base64 = Math.ceil(ML_DSA_65_SIGNATURE_BYTES / 3) * 4;
+    expect(limits.SIGNATURE_FILE_BYTES_MAX).toBeGreaterThan(base64 + base64 / 64);
+  });
+
+  it('let a root name twice the ML-DSA-65 keys that can sign, current and retired', () => {
+    const keys = limits.ML_DSA_SIGNATURES_MAX * 2 * 2 * (ML_DSA_65_PUBLIC_KEY_BYTES + 40);
+    const others = limits.ROOT_SIGNATURES_MAX * limits.SIGNATURE_BLOCK_BYTES_MAX;
+    expect(keys + others).toBeLessThan((limits.ROOT_BYTES_MAX * 2) / 3);
   });
 
   it('never announce more items than a manifest has bytes', () => {
