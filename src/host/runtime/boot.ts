@@ -9,9 +9,10 @@ import { openEnvelope } from '../../core/suit/envelope.ts';
 import type { BundleName, EdgeEvent } from '../../core/telemetry/event.ts';
 import type { FloorStore } from '../../core/trust/floor-store.ts';
 import type { VerifiedBundle } from '../../core/trust/verify.ts';
+import { UPDATE_FAULTS } from '../../core/update/faults.ts';
 import type { BootedSlot } from '../../core/update/recovery.ts';
 import type { Trust } from '../../core/update/slot-set.ts';
-import { digestOf, type SlotName } from '../../core/update/slot-table.ts';
+import type { SlotName } from '../../core/update/slot-table.ts';
 import type { Slots } from '../../core/update/slots.ts';
 import { openBundleFile } from '../store/bundle-file.ts';
 import { RUNTIME_FAULTS } from './faults.ts';
@@ -55,13 +56,19 @@ export const NOTHING_BOOTED: Booted = {
 export async function bootModel(input: BootInput): Promise<Booted> {
   const { trust } = input;
   if (!trust.ok) return safe(input, trust.fault);
-  const offered = offeredBundle(input);
-  const refused = offered === undefined ? undefined : install(input, trust.value, offered);
+  const { bundlePath, onEvent } = input;
+  if (bundlePath === undefined) return climb(input, trust.value, undefined);
+  const offer = judgeOffer(input.slots, bundlePath);
+  if (offer.is === 'given-up') {
+    onEvent({ type: 'integrity.install-refused', fault: offer.fault.code });
+    return climb(input, trust.value, offer.fault);
+  }
+  const refused = offer.is === 'new' ? install(input, trust.value, bundlePath) : undefined;
   const booted = await climb(input, trust.value, refused);
-  const { bundlePath } = input;
-  // What every slot had was damaged: the same release, offered again, is new.
-  const heals = booted.model === undefined && bundlePath !== undefined && offered === undefined;
-  if (!heals || install(input, trust.value, bundlePath) !== undefined) return booted;
+  // Held and found to be damaged: the same release, offered again, is new.
+  const heals = booted.model === undefined && offer.is === 'held';
+  if (!heals || judgeOffer(input.slots, bundlePath).is !== 'new') return booted;
+  if (install(input, trust.value, bundlePath) !== undefined) return booted;
   return climb(input, trust.value, undefined);
 }
 
@@ -83,7 +90,7 @@ async function climb(
     const { booted, ...outcome } = slots.boot({ trust, keep: RUN_ROLES, except });
     if (booted === undefined) {
       if (outcome.refusal?.code !== 'update.nothing-good') refusal = outcome.refusal ?? refusal;
-      return safe(input, refusal ?? nothingInstalled(input));
+      return safe(input, refusal ?? nothingGood(input));
     }
     const opened = await openModel(booted.bundle, board, clock);
     if (opened.ok) {
@@ -91,8 +98,10 @@ async function climb(
       onEvent({ type: 'integrity.boot-verified', bundle: bundleName(bundle), slot });
       const model = opened.value;
       confirm(input, trust, booted);
-      // A copy that could be made again is as good as the one that was lost.
-      const degraded = slots.status().redundancy < REDUNDANCY_MIN;
+      // A copy that could be made again is as good as the one that was lost; what the factory put
+      // there is not what was lost.
+      const fellBack = booted.kind === 'golden' && (outcome.degraded || except.length > 0);
+      const degraded = fellBack || slots.status().redundancy < REDUNDANCY_MIN;
       return { model, slot, refusal: undefined, fallback: undefined, degraded };
     }
     refusal = opened.fault;
@@ -107,14 +116,22 @@ async function climb(
  */
 function confirm(input: BootInput, trust: Trust, booted: BootedSlot): void {
   const { slots, onEvent } = input;
-  const { slot, bundle, awaitsConfirm } = booted;
-  if (!awaitsConfirm && slots.status().redundancy >= REDUNDANCY_MIN) return;
+  const { slot, kind, bundle, awaitsConfirm } = booted;
+  const { slots: before, redundancy } = slots.status();
+  if (!awaitsConfirm && redundancy >= REDUNDANCY_MIN) return;
+  // A slot that could not be read today, or that one wrong root refuses, is not written over.
+  const kept = before.some(({ entry }) => entry.state === 'confirmed');
+  if (kind === 'golden' && kept) return;
   const confirmed = slots.confirm(slot, trust);
   if (!confirmed.ok) {
     const { code } = confirmed.fault;
     onEvent({ type: 'update.slot-changed', slot, from: 'trial', to: 'unconfirmed', cause: code });
   } else if (awaitsConfirm) {
     onEvent({ type: 'integrity.installed', bundle: bundleName(bundle), slot });
+  } else if (confirmed.value.copy !== undefined) {
+    const { copy } = confirmed.value;
+    const from = before.find((one) => one.slot === copy)?.entry.state ?? 'empty';
+    onEvent({ type: 'update.slot-changed', slot: copy, from, to: 'confirmed', cause: 'copied' });
   }
 }
 
@@ -140,9 +157,17 @@ function isPassing({ code }: Fault): boolean {
   return PASSING.includes(code);
 }
 
-/** The bundle that was given, where no slot holds that release whole. */
-function offeredBundle({ slots, bundlePath }: BootInput): string | undefined {
-  if (bundlePath === undefined) return undefined;
+type Offer =
+  | { readonly is: 'new' | 'held' }
+  /** It was tried here, and what was found out then still stands. */
+  | { readonly is: 'given-up'; readonly fault: Fault };
+
+/**
+ * Whether a slot holds the release that was given, whole or given up. While its slot is not needed
+ * for another one, a release that was given up is not tried again: where there is nothing else, a
+ * process that it ends would end at every start. `edgeward install` tries it anew.
+ */
+function judgeOffer(slots: Slots, bundlePath: string): Offer {
   const digest = attempt(() => {
     const source = need(openBundleFile(bundlePath));
     try {
@@ -151,11 +176,28 @@ function offeredBundle({ slots, bundlePath }: BootInput): string | undefined {
       source.close();
     }
   });
-  const held = slots.status().slots.some(({ entry, ready }) => {
-    const own = digestOf(entry);
-    return ready && digest.ok && own !== undefined && equalBytes(own, digest.value);
-  });
-  return held ? undefined : bundlePath;
+  // What cannot be read is refused where it would be installed.
+  if (!digest.ok) return { is: 'new' };
+  const holding = slots
+    .status()
+    .slots.filter(({ marked }) => marked !== undefined && equalBytes(marked, digest.value));
+  if (holding.some(({ ready }) => ready)) return { is: 'held' };
+  for (const { slot, entry } of holding) {
+    if (entry.state !== 'bad' || !isOfTheRelease(entry.reason)) continue;
+    const message = `slot ${slot} held it and gave it up: ${entry.reason}`;
+    return { is: 'given-up', fault: faultOf(RUNTIME_FAULTS, 'runtime.given-up', message) };
+  }
+  return { is: 'new' };
+}
+
+/** Nothing that was damaged: the release itself would be no better when it comes in again. */
+function isOfTheRelease(reason: string): boolean {
+  const family = reason.slice(0, reason.indexOf('.'));
+  return (
+    ['golden', 'guard', 'inference', 'policy', 'runtime'].includes(family) ||
+    reason === 'update.trial-exhausted' ||
+    reason === 'update.reverted'
+  );
 }
 
 /** The fault where the bundle was refused; the slots tell it, unless it could not even be opened. */
@@ -181,7 +223,13 @@ function safe({ floors, onEvent }: BootInput, refusal: Fault): Booted {
   return { ...NOTHING_BOOTED, refusal, fallback };
 }
 
-function nothingInstalled({ slots }: BootInput): Fault {
-  const states = slots.status().slots.map(({ slot, entry }) => `${slot} ${entry.state}`);
-  return faultOf(RUNTIME_FAULTS, 'runtime.not-installed', `slots: ${states.join(', ')}`);
+function nothingGood({ slots }: BootInput): Fault {
+  const entries = slots.status().slots.map(({ slot, entry }) => ({ slot, ...entry }));
+  const told = entries.map((entry) =>
+    entry.state === 'bad' ? `${entry.slot} bad: ${entry.reason}` : `${entry.slot} ${entry.state}`,
+  );
+  const message = `slots: ${told.join(', ')}`;
+  return entries.every(({ state }) => state === 'empty')
+    ? faultOf(RUNTIME_FAULTS, 'runtime.not-installed', message)
+    : faultOf(UPDATE_FAULTS, 'update.nothing-good', message);
 }

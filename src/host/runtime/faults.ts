@@ -8,6 +8,7 @@ export type RuntimeFaultCode =
   | 'runtime.soak'
   | 'runtime.scrub'
   | 'runtime.busy'
+  | 'runtime.given-up'
   | 'runtime.not-installed';
 
 export const RUNTIME_FAULTS: FaultTable<RuntimeFaultCode> = {
@@ -21,6 +22,8 @@ export const RUNTIME_FAULTS: FaultTable<RuntimeFaultCode> = {
   'runtime.scrub':
     'A file at rest is damaged: what runs was verified, install the release again before a restart.',
   'runtime.busy': 'Frames arrive faster than the model runs: send fewer, or wait for the answers.',
+  'runtime.given-up':
+    'The release was tried here and given up: install another one, or try it anew with `edgeward install`.',
   'runtime.not-installed': 'No bundle is installed: start once with a bundle to install.',
 };
 

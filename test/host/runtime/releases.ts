@@ -13,14 +13,18 @@ import type { Tensor } from '../../../src/core/numeric/tensor.ts';
 import { encodeModel, type OnnxNodeSpec } from '../../../src/core/onnx/writer.ts';
 import type { TrustContext } from '../../../src/core/trust/admissible.ts';
 import { EMPTY_FLOOR } from '../../../src/core/trust/floor.ts';
+import { draftRevocations, type RevocationContent } from '../../../src/core/trust/revocation.ts';
 import { decodeRoot, type RootSet, sealRoot } from '../../../src/core/trust/root.ts';
+import type { Quorum, RootContent } from '../../../src/core/trust/root-codec.ts';
 import type { BoardLimits } from '../../../src/host/runtime/loaded-model.ts';
 import { trustContext } from '../../../src/host/runtime/trust-state.ts';
 import { accepted } from '../../core/base/outcome.ts';
 import { simulatedInput, simulatedModel } from '../../core/calibration/simulated.ts';
 
 export const RELEASE_KEY: Signer = signerFromSeed(new Uint8Array(32).fill(11));
+export const NEXT_RELEASE_KEY: Signer = signerFromSeed(new Uint8Array(32).fill(12));
 const ROOT_KEY: Signer = signerFromSeed(new Uint8Array(32).fill(21));
+const REVOCATION_KEY: Signer = signerFromSeed(new Uint8Array(32).fill(24));
 export const ISSUED_S = 1_700_000_000;
 export const CLASS = 'test-class';
 
@@ -42,21 +46,42 @@ export function stillClock(unixMs: number = (ISSUED_S + 1000) * 1000) {
   };
 }
 
+/** One signature of one of these keys. */
+export function oneOf(...signers: readonly Signer[]): Quorum {
+  const keys = signers.map(({ publicKey }) => ({ publicKey, development: false }));
+  return { threshold: 1, keys };
+}
+
 /** `root.cbor` with other members. */
 export function rootBytes(change: Partial<RootSet> = {}): Uint8Array {
-  const keys = (signer: Signer) => [{ publicKey: signer.publicKey, development: false }];
   const root = {
     version: 3,
     production: true,
     issuedS: ISSUED_S,
     roles: {
-      root: { threshold: 1, keys: keys(ROOT_KEY) },
-      release: { threshold: 1, keys: keys(RELEASE_KEY) },
+      root: oneOf(ROOT_KEY),
+      release: oneOf(RELEASE_KEY),
+      revocation: oneOf(REVOCATION_KEY),
     },
     scope: { modelPrefixes: [], classes: [] },
     ...change,
   };
   return accepted(sealRoot(root, [ROOT_KEY]));
+}
+
+/** The root file that follows this one, with other members. */
+export function rootAfter(bytes: Uint8Array, change: Partial<RootContent> = {}): Uint8Array {
+  const { sha256, ...before } = accepted(decodeRoot(bytes));
+  const { version, issuedS } = before;
+  const previous = { sha256, root: before.roles.root };
+  const next = { ...before, version: version + 1, issuedS: issuedS + 10, previous, ...change };
+  return accepted(sealRoot(next, [ROOT_KEY]));
+}
+
+/** A revocation list that the revocation key of these roots signed. */
+export function revocationBytes(change: Partial<RevocationContent> = {}): Uint8Array {
+  const empty = { version: 1, issuedS: ISSUED_S, keys: [], manifests: [], minimums: [] };
+  return accepted(draftRevocations({ ...empty, ...change }, [REVOCATION_KEY], ROOT));
 }
 
 export const ROOT: RootSet = accepted(decodeRoot(rootBytes()));
