@@ -1,4 +1,8 @@
-/** Faults that others had to repair after the fact, each as the part of it that slots decide. */
+/**
+ * Faults that others had to repair after the fact, each as the part of it that slots decide. What was
+ * wrong there is said where the thread was read; MCUboot #1966 and RAUC #683 stand for what the design
+ * names them for.
+ */
 import { describe, expect, it } from 'vitest';
 import { TRIAL_ATTEMPTS } from '../../../src/core/base/limits.ts';
 import { floorOf } from '../../../src/core/trust/floor.ts';
@@ -66,7 +70,7 @@ describe('MCUboot #2282 and #2549: the counter rose before the release was confi
   });
 });
 
-describe('MCUboot #1966: after the counter rose the other slot held nothing that may boot', () => {
+describe('MCUboot #1966: recovery is never empty', () => {
   it('whenever the floor has risen, each of two slots alone is enough', () => {
     for (const lost of ['A', 'B'] as const) {
       const made = device();
@@ -92,7 +96,7 @@ describe('RAUC #490: every boot spent an attempt, so that power cuts changed the
   });
 });
 
-describe('RAUC #683: falling back to a slot whose content was not what its state said', () => {
+describe('RAUC #683: no state of a slot vouches for its content', () => {
   it('a fallback is verified like every boot, and an interrupted install is no fallback', () => {
     const made = device();
     made.disk.unwritable = /B\/model/;
@@ -126,7 +130,6 @@ describe('hawkBit #3185: success was reported while the device still ran the old
     const made = device();
     accepted(install(made, SECOND));
     for (let count = 0; count <= TRIAL_ATTEMPTS; count++) boot(made);
-    expect(made.steps.some(({ step }) => step === 'confirmed')).toBe(true);
     expect(made.steps.at(-1)).toMatchObject({ step: 'slot-chosen', slot: 'A', kind: 'confirmed' });
     expect(made.steps.filter(({ step }) => step === 'confirmed')).toHaveLength(1);
   });
