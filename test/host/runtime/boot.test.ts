@@ -1,5 +1,5 @@
 /** Booting: what may not run does not, whoever wants it to, and the reason is told. */
-import { readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { readFileSync, statSync, writeFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { err, faultOf } from '../../../src/core/base/fault.ts';
 import { bytesSource } from '../../../src/core/bundle/source.ts';
@@ -9,7 +9,7 @@ import { type Booted, bundleName } from '../../../src/host/runtime/boot.ts';
 import { RUNTIME_FAULTS } from '../../../src/host/runtime/faults.ts';
 import { openFloorStore } from '../../../src/host/store/device-records.ts';
 import { STORE_FAULTS } from '../../../src/host/store/faults.ts';
-import { accepted, codeOf } from '../../core/base/outcome.ts';
+import { accepted } from '../../core/base/outcome.ts';
 import { scratch } from '../store/folder.ts';
 import { until } from '../uplink/brokers.ts';
 import { workersAlive } from './alive.ts';
@@ -131,80 +131,6 @@ describe('a later boot', () => {
     expect([moved.refusal?.code, rowOf(moved.fallback)]).toEqual(['trust.wrong-class', [1, 2]]);
     expect(device.states()).toEqual(['confirmed', 'confirmed', 'empty']);
     expect(device.chosen().version).toBe('1.0.0');
-  });
-});
-
-describe('an old release, correctly signed', () => {
-  const old = (): { device: Machine; backup: () => void } => {
-    const device = machine().confirmed(ONE);
-    const backup = device.slotsImage(folder());
-    return { device: device.confirmed(TWO), backup };
-  };
-
-  it('is refused on install, by whatever way it comes', async () => {
-    const { device } = old();
-    const trust = trustIn();
-    const source = () => bytesSource(release(ONE));
-    expect(codeOf(device.slots.install(source(), { trust }))).toBe('rollback.security-version');
-    expect(codeOf(device.slots.provision(source(), { trust }))).toBe('rollback.security-version');
-    const stream = device.slots.openInstall({ trust });
-    expect(codeOf(stream.push(release(ONE)))).toBe('rollback.security-version');
-    expect(device.chosen().version).toBe('2.0.0');
-  });
-
-  it('is refused at boot with its files, READY and the boot record of its time', async () => {
-    const { device, backup } = old();
-    backup();
-    const { model, refusal, fallback } = await device.boot();
-    expect([model, refusal?.code]).toEqual([undefined, 'rollback.security-version']);
-    expect(rowOf(fallback)).toEqual([1, 2]);
-    expect(words(device.events)).toEqual([
-      'boot-refused A rollback.security-version',
-      'boot-refused B rollback.security-version',
-      'boot-refused - rollback.security-version',
-    ]);
-    expect(device.floor()).toBe(6);
-    const again = await device.boot();
-    expect(again.refusal?.code).toBe('update.nothing-good');
-    expect(again.refusal?.message).toContain('A bad: rollback.security-version');
-    expect(device.floor()).toBe(6);
-  });
-
-  it('is refused on revert, on re-verify and on confirm, with the boot record of its time', () => {
-    const { device, backup } = old();
-    backup();
-    const trust = trustIn();
-    expect(codeOf(device.slots.revert(trust))).toBe('rollback.security-version');
-    for (const slot of ['A', 'B'] as const) {
-      for (const act of ['re-verify', 'boot', 'revert', 'confirm'] as const) {
-        expect(codeOf(device.slots.judge(slot, act, { trust }))).toBe('rollback.security-version');
-      }
-      expect(codeOf(device.slots.confirm(slot, trust))).toBe('rollback.security-version');
-    }
-    expect(device.floor()).toBe(6);
-  });
-
-  it('is refused where no boot record is left: it is judged as it stands', () => {
-    const { device, backup } = old();
-    backup();
-    for (const copy of ['boot.0', 'boot.1']) rmSync(`${device.state}/${copy}`);
-    expect(device.chosen()).toEqual({ slot: undefined, version: undefined });
-    expect(words(device.events)).toEqual([
-      'boot-record damaged-0 to record-rebuilt: boot',
-      'A trial to trial: attempts-left-2',
-      'boot-refused A rollback.security-version',
-      'B trial to trial: attempts-left-2',
-      'boot-refused B rollback.security-version',
-    ]);
-  });
-
-  it('in one slot only costs that slot: the other one boots', () => {
-    const { device } = old();
-    plant(device.path('B'), folder(), ONE);
-    expect(device.slots.status()).toMatchObject({ active: 'B' });
-    expect(device.chosen()).toEqual({ slot: 'A', version: '2.0.0' });
-    expect(words(device.events)).toEqual(['boot-refused B update.other-release']);
-    expect(device.states()).toEqual(['confirmed', 'bad', 'empty']);
   });
 });
 
