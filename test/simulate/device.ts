@@ -62,13 +62,6 @@ export function confirm(device: Device, slot: SlotName): Result<Confirmed> {
   return device.slots.confirm(slot, TRUST);
 }
 
-/** Boots, and confirms what came up where that is awaited, as a runtime does after its soak. */
-export function bootAndConfirm(device: Device): BootOutcome {
-  const outcome = boot(device);
-  if (outcome.booted?.awaitsConfirm === true) confirm(device, outcome.booted.slot);
-  return outcome;
-}
-
 /** The bytes of the model that came up. */
 export function bootedModel(outcome: BootOutcome): Uint8Array | undefined {
   return outcome.booted === undefined ? undefined : modelOf(outcome.booted.bundle).bytes;

@@ -4,11 +4,12 @@ import { TRIAL_ATTEMPTS } from '../../src/core/base/limits.ts';
 import type { BootOutcome } from '../../src/core/update/recovery.ts';
 import { slotFolder } from '../../src/core/update/slot-layout.ts';
 import { Random, seedOf } from '../fuzz/random.ts';
+import type { Act, Progress, Scenario } from './act.ts';
 import { bootedModel, type Device, deviceOn, FOLDER, install } from './device.ts';
 import type { Operator } from './operator.ts';
+import { afterPowerCut } from './power-cut.ts';
 import { RELEASES, THIRD } from './releases.ts';
-import type { Act, Progress, Scenario } from './scenarios.ts';
-import { afterPowerCut, type DiskState, emptyDisk, SimDisk } from './sim-disk.ts';
+import { type DiskState, emptyDisk, SimDisk } from './sim-disk.ts';
 
 export interface Exploration {
   readonly scenario: string;

@@ -6,6 +6,7 @@
 import { describe, expect, it } from 'vitest';
 import { TRIAL_ATTEMPTS } from '../../../src/core/base/limits.ts';
 import { floorOf } from '../../../src/core/trust/floor.ts';
+import { putByHand } from '../../simulate/attack-scenarios.ts';
 import {
   boot,
   bootedModel,
@@ -17,7 +18,6 @@ import {
   provision,
 } from '../../simulate/device.ts';
 import { FIRST, GOLDEN, SECOND, THIRD, TRUST } from '../../simulate/releases.ts';
-import { putByHand } from '../../simulate/scenarios.ts';
 import { emptyDisk, SimDisk } from '../../simulate/sim-disk.ts';
 import { accepted, codeOf } from '../base/outcome.ts';
 

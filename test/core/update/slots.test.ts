@@ -5,6 +5,7 @@ import { bytesSource } from '../../../src/core/bundle/source.ts';
 import { floorOf } from '../../../src/core/trust/floor.ts';
 import { openSlots } from '../../../src/core/update/slots.ts';
 import type { UpdateStep } from '../../../src/core/update/step.ts';
+import { putByHand } from '../../simulate/attack-scenarios.ts';
 import {
   boot,
   bootedModel,
@@ -16,7 +17,6 @@ import {
   provision,
 } from '../../simulate/device.ts';
 import { FIRST, GOLDEN, type Release, SECOND, THIRD, TRUST } from '../../simulate/releases.ts';
-import { putByHand } from '../../simulate/scenarios.ts';
 import { emptyDisk, SimDisk } from '../../simulate/sim-disk.ts';
 import { accepted, codeOf } from '../base/outcome.ts';
 
