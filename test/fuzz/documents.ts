@@ -2,7 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { BinaryWriter, WireType } from '@bufbuild/protobuf/wire';
 import { concatBytes, equalBytes } from '../../src/core/base/bytes.ts';
-import { need } from '../../src/core/base/fault.ts';
+import { need, type Result } from '../../src/core/base/fault.ts';
 import { encodeGolden } from '../../src/core/bundle/golden-codec.ts';
 import type { IoSchema } from '../../src/core/bundle/io-schema.ts';
 import {
@@ -15,10 +15,16 @@ import { fitGuardPolicy } from '../../src/core/calibration/fit.ts';
 import { decodeCbor } from '../../src/core/cose/decode.ts';
 import { externalAad } from '../../src/core/cose/domain.ts';
 import { encodeCbor } from '../../src/core/cose/encode.ts';
+import { mlDsaSign1, openMlDsaSign1 } from '../../src/core/cose/ml-dsa-sign1.ts';
 import { type OpenInput, sign1 } from '../../src/core/cose/sign1.ts';
 import { CborTag, type CborValue, cborMap } from '../../src/core/cose/value.ts';
 import { sha256 } from '../../src/core/crypto/digest.ts';
 import type { Signer } from '../../src/core/crypto/ed25519.ts';
+import {
+  ML_DSA_65_PUBLIC_KEY_BYTES,
+  ML_DSA_65_SIGNATURE_BYTES,
+} from '../../src/core/crypto/ml-dsa.ts';
+import { thumbprintOf } from '../../src/core/crypto/thumbprint.ts';
 import { encodeGuardPolicy } from '../../src/core/guard/policy-codec.ts';
 import { encodeNpy } from '../../src/core/numeric/npy.ts';
 import type { DType, Tensor, TensorData } from '../../src/core/numeric/tensor.ts';
@@ -202,6 +208,16 @@ export const SIGN1_BLOCKS: readonly { readonly block: Uint8Array; readonly open:
     open: { typ: ENVELOPE_TYP, externalAad: externalAad('telemetry', EVENT_TOPIC), keyOf },
   },
 ];
+
+const ML_DSA_KEY = new Uint8Array(ML_DSA_65_PUBLIC_KEY_BYTES).fill(3);
+/** With a signature of the right length only: real ones differ each time, and cases are replayed. */
+export const ML_DSA_BLOCK: Uint8Array = mlDsaSign1(digestBytes, {
+  publicKey: ML_DSA_KEY,
+  thumbprint: thumbprintOf(ML_DSA_KEY),
+  sign: () => new Uint8Array(ML_DSA_65_SIGNATURE_BYTES).fill(5),
+});
+export const openMlDsa = (block: Uint8Array, known: boolean): Result<Uint8Array> =>
+  openMlDsaSign1(block, digestBytes, () => (known ? ML_DSA_KEY : undefined));
 
 export const CBOR_DOCUMENTS: readonly Uint8Array[] = [
   META,

@@ -79,6 +79,15 @@ const BELOW: readonly Target[] = [
     },
   },
   {
+    name: 'cose-ml-dsa',
+    share: 3,
+    firstGate: CBOR,
+    trial(random) {
+      const input = cborOf(document.ML_DSA_BLOCK, random);
+      return trial(input, () => document.openMlDsa(input, random.oneIn(4)), forged);
+    },
+  },
+  {
     name: 'suit-envelope',
     share: 8,
     firstGate: CBOR,
