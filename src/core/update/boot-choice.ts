@@ -134,18 +134,16 @@ function rungsOf(
         ? [{ slot, digest }]
         : [];
     });
+  // The floor says that this release was confirmed here: with the record lost, it must not be used up
+  // by a few power cuts.
+  const attested = (digest: Uint8Array): boolean => record.rebuilt && attestedBy(floors, digest);
   const trials = inState('trial');
-  if (record.rebuilt) {
-    // The floor says that this release was confirmed here: it must not be lost to a few power cuts.
-    for (const { slot, digest } of trials) {
-      if (attestedBy(floors, digest)) found.push(rung(slot, 'proven', 'boot', digest));
-    }
-    // Nobody knows how the others came there: they are judged like an install.
-    for (const { slot, digest } of trials) {
-      if (!attestedBy(floors, digest)) found.push(rung(slot, 'trial', 'install', digest));
-    }
-  } else {
-    for (const { slot, digest } of trials) found.push(rung(slot, 'trial', 'boot', digest));
+  for (const { slot, digest } of trials) {
+    if (attested(digest)) found.push(rung(slot, 'proven', 'boot', digest));
+  }
+  // What was never confirmed here is an install, however it came there and whatever a record says.
+  for (const { slot, digest } of trials) {
+    if (!attested(digest)) found.push(rung(slot, 'trial', 'install', digest));
   }
   const golden = inState('staged').filter(({ slot }) => slot === 'GOLDEN');
   const preferGolden = record.active === 'GOLDEN';

@@ -81,7 +81,7 @@ describe('the ladder', () => {
       { active: 'A' },
     );
     expect(ladder(record, marksOf({ ...whole, B: NEW }))).toEqual([
-      'B trial boot $',
+      'B trial install $',
       'A confirmed boot',
       'GOLDEN golden revert',
     ]);
