@@ -48,6 +48,7 @@ export async function run(file: string | undefined, options: RunOptions): Promis
       root: options.root,
       revocations: options.revocations,
       pin: options.pin,
+      verification: options.verification,
       floorStore: floorStoreOf(options),
       bundle: file,
       profile: options.profile ?? 'development',

@@ -1,6 +1,7 @@
 /** The commands on the slots of a device: `install`, `status`, `confirm`, `revert`, `check`. */
 import { type Command, InvalidArgumentError } from 'commander';
 import type { SetPin } from '../../core/update/boot-record.ts';
+import type { Verification } from '../../host/runtime/device-slots.ts';
 import { collected, profile } from './values.ts';
 
 export function defineProvision(program: Command): void {
@@ -103,6 +104,7 @@ export function trustOptions(command: Command): Command {
     .option('--revocations <FILE>', 'revocation list; once one was recorded, nothing runs without')
     .option('--class <C>', 'hardware class; bundles for another are refused')
     .option('--pin <VENDOR/CLASS/MODEL>', 'whose slots these are (default: the first release)', pin)
+    .option('--verification <MODE>', 'payloads at boot: full, lazy, or kernel (fs-verity)', mode)
     .option('--profile <P>', 'development, or production (refuses development keys)', profile);
 }
 
@@ -117,6 +119,11 @@ function otpFor(text: string): Pick<SetPin, 'hardwareClass' | 'model'> {
   const [hardwareClass, model, ...more] = text.split('/');
   if (hardwareClass && model && more.length === 0) return { hardwareClass, model };
   throw new InvalidArgumentError('It must be CLASS/MODEL.');
+}
+
+function mode(text: string): Verification {
+  if (text === 'full' || text === 'lazy' || text === 'kernel') return text;
+  throw new InvalidArgumentError('It must be full, lazy or kernel.');
 }
 
 function tier(text: string): string {

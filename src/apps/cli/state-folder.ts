@@ -3,6 +3,7 @@
 import type { TrustProfile } from '../../core/trust/admissible.ts';
 import type { FloorTier } from '../../core/trust/floor-store.ts';
 import type { SetPin } from '../../core/update/boot-record.ts';
+import type { Verification } from '../../host/runtime/device-slots.ts';
 import type { FloorStoreOptions } from '../../host/runtime/device-state.ts';
 import type { MaintenanceOptions } from '../../host/runtime/maintenance.ts';
 import { showEvent } from './event-line.ts';
@@ -16,6 +17,7 @@ export interface DeviceTrustOptions {
   readonly floorTier?: FloorTier;
   readonly tcti?: string;
   readonly otpFor?: Pick<SetPin, 'hardwareClass' | 'model'>;
+  readonly verification?: Verification;
   readonly profile?: TrustProfile;
 }
 
@@ -26,7 +28,7 @@ export interface StateFolderOptions extends DeviceTrustOptions {
 
 /** Refuses with `cli.option`. */
 export function maintenanceOf(options: StateFolderOptions): MaintenanceOptions {
-  const { revocations, pin, profile = 'development' } = options;
+  const { revocations, pin, verification, profile = 'development' } = options;
   return {
     stateFolder: options.state,
     roots: options.root,
@@ -34,6 +36,7 @@ export function maintenanceOf(options: StateFolderOptions): MaintenanceOptions {
     profile,
     hardwareClass: options.class,
     pin,
+    verification,
     floorStore: floorStoreOf(options),
     onEvent: showEvent,
   };

@@ -2,7 +2,7 @@
 import { equalBytes } from '../../core/base/bytes.ts';
 import { attempt, type Fault, faultOf, need, type Result } from '../../core/base/fault.ts';
 import type { Clock } from '../../core/base/time.ts';
-import { readManifestEntry } from '../../core/bundle/layout.ts';
+import { type PayloadCheck, readManifestEntry } from '../../core/bundle/layout.ts';
 import { verifyTwice } from '../../core/crypto/second-opinion.ts';
 import type { NamedTensors } from '../../core/numeric/tensor.ts';
 import { openEnvelope } from '../../core/suit/envelope.ts';
@@ -21,6 +21,8 @@ import { recordedSafeOutput } from './recorded-safe-output.ts';
 
 export interface BootInput {
   readonly slots: Slots;
+  /** How payloads are verified; `full` unless stated. */
+  readonly check?: PayloadCheck | undefined;
   readonly floors: FloorStore;
   /** Or why nothing may be trusted: then nothing runs. */
   readonly trust: Result<Trust>;
@@ -83,11 +85,11 @@ async function climb(
   trust: Trust,
   notInstalled: Fault | undefined,
 ): Promise<Booted> {
-  const { slots, board, clock, onEvent } = input;
+  const { slots, check = 'full', board, clock, onEvent } = input;
   const except: SlotName[] = [];
   let refusal = notInstalled;
   for (;;) {
-    const { booted, ...outcome } = slots.boot({ trust, keep: RUN_ROLES, except });
+    const { booted, ...outcome } = slots.boot({ trust, keep: RUN_ROLES, except, check });
     if (booted === undefined) {
       if (outcome.refusal?.code !== 'update.nothing-good') refusal = outcome.refusal ?? refusal;
       return safe(input, refusal ?? nothingGood(input));

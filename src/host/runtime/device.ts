@@ -167,8 +167,9 @@ class RunningDevice implements Device {
 
   /** With the slots locked: nobody else changes them meanwhile. Fault: `platform.in-use`. */
   async boot(): Promise<Booted> {
-    const { stateFolder, root, revocations, profile, hardwareClass, bundle, pin, clock, board } =
+    const { stateFolder, root, revocations, profile, hardwareClass, bundle, clock, board } =
       this.#options;
+    const { pin, verification } = this.#options;
     const { floors, identity } = this.#state;
     if (!floors.ok) {
       this.emit({ type: 'integrity.boot-refused', fault: floors.fault.code });
@@ -179,9 +180,10 @@ class RunningDevice implements Device {
     try {
       const files = { stateFolder, roots: rootsOf(root), revocations, profile, hardwareClass };
       return await bootModel({
-        slots: openDeviceSlots({
-          ...{ stateFolder, macKey, floors: floors.value, pin },
+        ...openDeviceSlots({
+          ...{ stateFolder, macKey, floors: floors.value, pin, verification },
           onEvent: this.emit,
+          log: (line) => this.#log(line),
         }),
         floors: floors.value,
         trust: adoptTrust(files, floors.value, clock),

@@ -16,7 +16,7 @@ import { type DeviceIdentity, hasIdentity, loadIdentity } from '../platform/iden
 import { provisionOtpFloors } from '../platform/otp-floors.ts';
 import { provisionTpmFloors } from '../platform/tpm-provision.ts';
 import { lastEpoch, nextEpoch } from '../store/device-records.ts';
-import { openDeviceSlots } from './device-slots.ts';
+import { openDeviceSlots, type Verification } from './device-slots.ts';
 import {
   type FloorStoreOptions,
   keepFirstFloor,
@@ -34,6 +34,8 @@ export interface MaintenanceOptions {
   readonly hardwareClass?: string | undefined;
   readonly pin?: SetPin | undefined;
   readonly floorStore?: FloorStoreOptions | undefined;
+  /** `kernel` has fs-verity seal what is installed. */
+  readonly verification?: Verification | undefined;
   readonly onEvent?: ((event: EdgeEvent) => void) | undefined;
 }
 
@@ -134,10 +136,10 @@ function filesOf(options: MaintenanceOptions) {
 }
 
 function slotsOf(options: MaintenanceOptions, identity: DeviceIdentity, floors: FloorStore): Slots {
-  const { stateFolder, pin, onEvent } = options;
+  const { stateFolder, pin, verification, onEvent } = options;
   const { macKey } = identity.keys;
   return openDeviceSlots({
-    ...{ stateFolder, macKey, floors, pin },
+    ...{ stateFolder, macKey, floors, pin, verification },
     onEvent: onEvent ?? (() => {}),
-  });
+  }).slots;
 }

@@ -13,6 +13,7 @@ import { TIERS_RISING } from '../../core/trust/floor-store.ts';
 import type { SetPin } from '../../core/update/boot-record.ts';
 import { loadBoardProfile, thisBoard } from '../platform/board.ts';
 import { systemClock } from '../platform/clock.ts';
+import { VERIFICATIONS, type Verification } from './device-slots.ts';
 import type { FloorStoreOptions } from './device-state.ts';
 import type { UplinkOptions } from './uplink.ts';
 
@@ -54,6 +55,8 @@ export interface DeviceOptions extends TrustOptions {
   readonly pin?: SetPin | undefined;
   /** Where the rollback floor is kept, as the image fixes it; two files (tier T0) by default. */
   readonly floorStore?: FloorStoreOptions | undefined;
+  /** How the payloads of a slot are verified at boot; `full` by default. */
+  readonly verification?: Verification | undefined;
   /** Installed first where no slot holds it; else what is installed boots. */
   readonly bundle?: string | undefined;
   /** `[A-Za-z0-9_-]{1,64}`, as the device name. */
@@ -99,6 +102,7 @@ export function resolveDevice(options: DeviceOptions): Promise<Result<ResolvedDe
       fields.optional(name, (n) => fields.text(n, PATH_CHARS_MAX));
     }
     fields.optional('pin', (name) => checkPin(fields.map(name)));
+    fields.optional('verification', (name) => fields.oneOf(name, VERIFICATIONS));
     fields.optional('floorStore', (name) => checkFloorStore(fields.map(name)));
     readShared(fields);
     for (const name of ['group', 'deviceName']) fields.optional(name, (n) => fields.text(n));
