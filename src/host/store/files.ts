@@ -2,6 +2,7 @@
 import {
   closeSync,
   constants,
+  existsSync,
   fchmodSync,
   fstatSync,
   fsyncSync,
@@ -10,16 +11,18 @@ import {
   openSync,
   readSync,
   renameSync,
+  statSync,
   unlinkSync,
   writeSync,
 } from 'node:fs';
-import { dirname } from 'node:path';
+import { dirname, resolve } from 'node:path';
 import { attempt, need, type Result } from '../../core/base/fault.ts';
 import { errnoOf, refuseStore } from './faults.ts';
 
 const PUBLIC_MODE = 0o644;
 const SECRET_MODE = 0o600;
 const OTHERS_BITS = 0o077;
+const FOLDER_MODE = 0o700;
 
 /** Faults: `store.not-found`, `store.read`, `store.too-large`. Nothing beyond `bytesMax` is read. */
 export function readFileBounded(path: string, bytesMax: number): Result<Uint8Array> {
@@ -101,16 +104,32 @@ export function publish(temporary: string, path: string): void {
   }
 }
 
-/** Fault: `store.write`. */
+/**
+ * With the folders above it. Step by step: where one of them cannot be made and is not there either
+ * (`/proc/x`), Node's own recursion never ends. Fault: `store.write`.
+ */
 export function makeFolder(path: string): Result<true> {
   return attempt(() => {
     try {
-      mkdirSync(path, { recursive: true, mode: 0o700 });
+      makeFolders(resolve(path));
     } catch (thrown) {
       throw asWriteRefusal(thrown, path);
     }
     return true;
   });
+}
+
+function makeFolders(path: string): void {
+  try {
+    mkdirSync(path, FOLDER_MODE);
+  } catch (thrown) {
+    const errno = errnoOf(thrown);
+    if (errno === 'EEXIST' && statSync(path).isDirectory()) return;
+    const above = dirname(path);
+    if (errno !== 'ENOENT' || above === path || existsSync(above)) throw thrown;
+    makeFolders(above);
+    mkdirSync(path, FOLDER_MODE);
+  }
 }
 
 /** Removes a file that may be there; a file that cannot be removed is `store.write`. */

@@ -213,6 +213,14 @@ describe('makeFolder and removeFile', () => {
     writeFileSync(join(at, 'file'), '');
     expect(codeOf(makeFolder(join(at, 'file')))).toBe('store.write');
     expect(codeOf(removeFile(at))).toBe('store.write');
+    expect(codeOf(makeFolder(join(at, 'file', 'below')))).toBe('store.write');
+    symlinkSync('nowhere', join(at, 'dangling'));
+    expect(codeOf(makeFolder(join(at, 'dangling')))).toBe('store.write');
+  });
+
+  it('end where nothing can be made, as under /proc', () => {
+    expect(codeOf(makeFolder('/proc/nowhere/at/all'))).toBe('store.write');
+    expect(codeOf(makeFolder('/proc/nowhere'))).toBe('store.write');
   });
 
   it('remove the link and not what it leads to', () => {
