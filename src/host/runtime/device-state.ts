@@ -57,7 +57,11 @@ export function openState(options: StateOptions): Promise<Result<DeviceState>> {
       keepFirstFloor(store, need(counted));
       return store;
     });
-    const epoch = attempt(() => need(nextEpoch(stateFolder, macKey)));
+    const epoch = attempt(() => {
+      // A counter that somebody removed would begin anew, and at the next start look like a new one.
+      if (need(counted) === 0) need(floors);
+      return need(nextEpoch(stateFolder, macKey));
+    });
     const read = floors.ok ? floors.value.read() : floors;
     slotsLock.release();
     return {

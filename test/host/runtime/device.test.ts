@@ -1,13 +1,5 @@
 /** The device as a whole, seen by who knows its public key only, with a broker and without one. */
-import {
-  chmodSync,
-  existsSync,
-  mkdirSync,
-  readdirSync,
-  readFileSync,
-  rmSync,
-  writeFileSync,
-} from 'node:fs';
+import { mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { type Birth, decodeBirth } from '../../../src/core/telemetry/birth.ts';
@@ -16,14 +8,13 @@ import { type Envelope, openEnvelope } from '../../../src/core/telemetry/envelop
 import { decodeEvent, type EdgeEvent } from '../../../src/core/telemetry/event.ts';
 import { decodeHealth } from '../../../src/core/telemetry/health.ts';
 import { decodeStatus } from '../../../src/core/telemetry/status.ts';
-import { loadIdentity } from '../../../src/host/platform/identity.ts';
 import { type Device, startDevice } from '../../../src/host/runtime/device.ts';
-import { installedBundlePath } from '../../../src/host/runtime/installation.ts';
 import type { DeviceOptions } from '../../../src/host/runtime/options.ts';
 import { accepted, codeOf } from '../../core/base/outcome.ts';
-import { makePipe, scratch } from '../store/folder.ts';
+import { scratch } from '../store/folder.ts';
 import { startBroker, type TestBroker, until } from '../uplink/brokers.ts';
 import { runToItsEnd, workersAlive } from './alive.ts';
+import { flipByte } from './machine.ts';
 import { CLASS, frame, rootBytes, rowOf, shipped, stillClock } from './releases.ts';
 
 const folder = scratch();
@@ -122,8 +113,10 @@ describe('a device with a broker', () => {
       clockState: 'floor',
     });
     expect(eventsOf(told)).toEqual([
-      'integrity.installed',
+      'update.slot-changed',
+      'update.slot-changed',
       'integrity.boot-verified',
+      'integrity.installed',
       'mode.changed',
       'output.finding',
       'input.finding',
@@ -163,10 +156,7 @@ describe('a device with a broker', () => {
     const hub = await broker();
     const state = folder();
     await (await started(state, { bundle: shipped(folder()) })).stop();
-    const path = installedBundlePath(state);
-    const bytes = readFileSync(path);
-    bytes[900] = (bytes[900] as number) ^ 1;
-    writeFileSync(path, bytes);
+    for (const slot of ['A', 'B']) flipByte(join(state, 'slots', slot, 'model.onnx'), 90);
 
     const device = await started(state, { uplink: hub.uplink });
     expect([device.mode, device.bundle, device.epoch]).toEqual(['safe', undefined, 2]);
@@ -175,9 +165,28 @@ describe('a device with a broker', () => {
     await device.stop();
     const told = verified(hub, device.publicKey);
     expect(birthOf(told)).toMatchObject({ bundles: [], mode: 'safe' });
-    expect(eventsOf(told)).toEqual([`integrity.boot-refused ${device.refusal?.code}`]);
-    expect(chainOf(told)).toEqual(['first', 'next', 'next']);
+    const refused = 'integrity.boot-refused bundle.file-digest';
+    expect(eventsOf(told)).toEqual([refused, refused, refused]);
+    expect(device.refusal?.code).toBe('bundle.file-digest');
+    expect(chainOf(told)).toEqual(['first', ...Array(4).fill('next')]);
     expect(new Set(statuses(hub))).toEqual(new Set(['safe', 'offline']));
+  });
+
+  it('with one good slot left says DEGRADED, and is whole again when the disk takes a copy', async () => {
+    const hub = await broker();
+    const state = folder();
+    await (await started(state, { bundle: shipped(folder()) })).stop();
+    flipByte(join(state, 'slots/A/model.onnx'), 90);
+    // Nothing can be put in the place of the slot that was lost.
+    mkdirSync(join(state, 'slots/A/manifest.suit.d'));
+    const device = await started(state, { uplink: hub.uplink });
+    expect([device.mode, device.slot]).toEqual(['degraded', 'B']);
+    expect((await device.infer(frame(1, 2))).verdict).toBe('release');
+    await device.stop();
+    expect(birthOf(verified(hub, device.publicKey))).toMatchObject({ mode: 'degraded' });
+    expect(statuses(hub).slice(-2)).toEqual(['degraded', 'offline']);
+    rmSync(join(state, 'slots/A/manifest.suit.d'), { recursive: true });
+    expect((await started(state)).mode).toBe('nominal');
   });
 
   it('reports its health again and again', async () => {
@@ -262,9 +271,8 @@ describe('a device without a broker', () => {
   });
 
   it('lets its process end: after a stop, and after a start that was refused', async () => {
-    const full = folder();
-    await (await started(full, { bundle: shipped(folder()) })).stop();
-    mkdirSync(join(full, 'floor.0.tmp'));
+    const keyless = folder();
+    writeFileSync(join(keyless, 'device.key'), 'short', { mode: 0o600 });
     const { clock: _, ...options } = optionsFor(folder(), {
       bundle: shipped(folder()),
       uplink: NOWHERE,
@@ -278,98 +286,51 @@ describe('a device without a broker', () => {
       const options = { ...${JSON.stringify(options)}, clock };
       const refused = await startDevice({ ...options, group: 'a/b' });
       const unreachable = await startDevice({ ...options, uplink: { url: 'http://h' } });
-      const unwritable = await startDevice({ ...options, stateFolder: ${JSON.stringify(full)} });
+      const keyless = await startDevice({ ...options, stateFolder: ${JSON.stringify(keyless)} });
       const { value } = await startDevice(options);
-      const { mode } = value;
+      const second = await startDevice(options);
+      const modes = [keyless.value.mode, value.mode];
+      await keyless.value.stop();
       await value.stop();
-      const faults = [refused, unreachable, unwritable].map(({ fault }) => fault.code);
-      console.log(...faults, mode);
+      const faults = [refused, unreachable, second].map(({ fault }) => fault.code);
+      console.log(...faults, ...modes);
     `);
-    expect(out).toBe('telemetry.id uplink.bad-url store.write nominal\n');
+    expect(out).toBe('telemetry.id uplink.bad-url platform.in-use safe nominal\n');
     expect(status).toBe(0);
   });
 });
 
-describe('a start that promises nothing is a fault and leaves nothing running', () => {
+describe('a caller that is wrong', () => {
   async function refused(state: string, change: Partial<DeviceOptions> = {}): Promise<string> {
     const code = codeOf(await startDevice(optionsFor(state, { uplink: NOWHERE, ...change })));
     await until(() => workersAlive() === 0);
     return code;
   }
 
-  it('for a root that is missing, a folder, a pipe or garbage', async () => {
-    const at = folder();
-    expect(await refused(folder(), { root: join(at, 'none') })).toBe('store.not-found');
-    expect(await refused(folder(), { root: at })).toBe('store.read');
-    expect(await refused(folder(), { root: makePipe(join(at, 'pipe')) })).toBe('store.read');
-    writeFileSync(join(at, 'bad'), 'garbage');
-    expect(await refused(folder(), { root: join(at, 'bad') })).toMatch(/^(cbor|root)\./);
-  });
-
-  it('for a device key that others can read, or that is damaged', async () => {
-    const state = folder();
-    writeFileSync(join(state, 'device.key'), 'x'.repeat(9));
-    chmodSync(join(state, 'device.key'), 0o640);
-    expect(await refused(state)).toBe('store.loose-mode');
-    chmodSync(join(state, 'device.key'), 0o600);
-    expect(await refused(state)).toBe('platform.identity');
-  });
-
-  it('for a name that no topic can carry, with a broker and without', async () => {
+  it('about a name that no topic can carry, with a broker and without, changes nothing', async () => {
     const bundlePath = shipped(folder());
     const state = folder();
     expect(await refused(state, { group: 'a/b', bundle: bundlePath })).toBe('telemetry.id');
-    // No boot was counted and nothing installed for it.
-    expect(readdirSync(state).sort()).toEqual(['device.key', 'device.pub']);
+    expect(readdirSync(state)).toEqual([]);
     expect(await refused(folder(), { deviceName: 'a.b', bundle: bundlePath })).toBe('telemetry.id');
     const change = { deviceName: '#', bundle: bundlePath, uplink: undefined };
     expect(await refused(folder(), change)).toBe('telemetry.id');
   });
 
-  it('for a broker that may not be used', async () => {
+  it('about the broker, an option or the board leaves nothing running', async () => {
     expect(await refused(folder(), { uplink: { url: 'http://h' } })).toBe('uplink.bad-url');
+    expect(await refused(folder(), { board: 'toaster' })).toBe('platform.profile-missing');
+    expect(await refused(folder(), { root: [] })).toBe('field.type');
+    const misspelt = { ...optionsFor(folder()), revocation: 'list' } as DeviceOptions;
+    expect(codeOf(await startDevice(misspelt))).toBe('field.unknown');
   });
 
-  it('for records that are torn, of another key, or gone', async () => {
+  it('about a folder on which a device runs hears it, and the device runs on', async () => {
     const state = folder();
-    await (await started(state, { bundle: shipped(folder()) })).stop();
-    const harmed = async (harm: (name: string) => void): Promise<string> => {
-      const names = ['floor.0', 'floor.1', 'epoch.0', 'epoch.1'];
-      const kept = names.map((name) => readFileSync(join(state, name)));
-      harm(state);
-      const code = await refused(state);
-      for (const [i, name] of names.entries()) writeFileSync(join(state, name), kept[i] as Buffer);
-      return code;
-    };
-    const each = (of: string, act: (path: string) => void) => (at: string) => {
-      for (const i of [0, 1]) act(join(at, `${of}.${i}`));
-    };
-    expect(await harmed(each('floor', (path) => writeFileSync(path, 'torn')))).toBe(
-      'store.corrupt',
-    );
-    expect(await harmed(each('epoch', (path) => writeFileSync(path, 'torn')))).toBe(
-      'store.corrupt',
-    );
-    // rollback: an attacker without the key can still remove the record that stands in his way.
-    expect(await harmed(each('floor', (path) => rmSync(path)))).toBe('store.corrupt');
-    const whole = await started(state);
-    expect([whole.mode, whole.epoch]).toEqual(['nominal', 2]);
-  });
-
-  it('for a state folder that cannot be written', async () => {
-    const at = folder();
-    writeFileSync(join(at, 'file'), '');
-    expect(await refused(join(at, 'file'))).toBe('store.write');
-    const state = folder();
-    accepted(loadIdentity(state));
-    for (const i of [0, 1]) mkdirSync(join(state, `floor.${i}`));
-    expect(await refused(state)).toBe('store.corrupt');
-    const keyless = folder();
-    mkdirSync(join(keyless, 'floor.0'));
-    expect(await refused(keyless)).toBe('platform.identity');
-    expect(existsSync(join(keyless, 'device.key'))).toBe(false);
-    const other = folder();
-    for (const i of [0, 1]) mkdirSync(join(other, `epoch.${i}.tmp`));
-    expect(await refused(other)).toBe('store.write');
+    const first = await started(state, { bundle: shipped(folder()) });
+    expect(codeOf(await startDevice(optionsFor(state)))).toBe('platform.in-use');
+    expect((await first.infer(frame(1, 2))).verdict).toBe('release');
+    await first.stop();
+    expect((await started(state)).epoch).toBe(2);
   });
 });
