@@ -1,13 +1,9 @@
 /**
  * Looks for a flag in shared memory before its thread sleeps. To sleep and be woken takes 20 to 90
- * us on each side, as long as a small model runs; but a thread that looks holds its core, so looks
- * that find nothing become rare.
+ * us on each side, as long as a small model runs. But a thread that looks holds its core, which may
+ * be the only one there is or the one that the other side waits for: looks in vain become rare.
  */
-import { availableParallelism } from 'node:os';
 import { LOOK_US, LOOKS_SKIPPED_MAX } from '../../core/base/limits.ts';
-
-/** Where there is one core, who waits must leave it to the other side. */
-const ALONE = availableParallelism() === 1;
 
 export class Lookout {
   readonly #flags: Int32Array<SharedArrayBuffer>;
@@ -22,7 +18,6 @@ export class Lookout {
 
   /** Returns when the flag is not 0, after `LOOK_US` at the latest, and often at once. */
   look(): void {
-    if (ALONE) return;
     if (this.#skips > 0) {
       this.#skips -= 1;
       return;

@@ -1,4 +1,3 @@
-/// <reference lib="es2024.sharedmemory" />
 /**
  * One run at a time in memory that an engine and its worker share: nothing is cloned, and the
  * worker sleeps in it without an event loop.
@@ -8,6 +7,7 @@
  *
  *     0 asked | 64 answered | 128 id | 136 rank and dimensions of each port | data of each port
  */
+/// <reference lib="es2024.sharedmemory" />
 import { MODEL_PORTS_MAX, RUN_BLOCK_BYTES, TENSOR_RANK_MAX } from '../../core/base/limits.ts';
 import {
   copyData,

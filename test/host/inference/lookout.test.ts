@@ -1,4 +1,3 @@
-import { availableParallelism } from 'node:os';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { LOOKS_SKIPPED_MAX } from '../../../src/core/base/limits.ts';
 import { Lookout } from '../../../src/host/inference/lookout.ts';
@@ -29,7 +28,7 @@ afterEach(() => {
   vi.restoreAllMocks();
 });
 
-describe.skipIf(availableParallelism() === 1)('a lookout (needs two cores)', () => {
+describe('a lookout', () => {
   it('ends its look in vain, and looks in vain ever more seldom', () => {
     const lookout = new Lookout(flags, 1);
     flags[0] = 1;
