@@ -11,6 +11,7 @@
 import { attempt, attemptAsync, type Fault, need, type Result } from '../../core/base/fault.ts';
 import { SLOTS_LOCK_WAIT_MS } from '../../core/base/limits.ts';
 import { deriveDeviceKeys } from '../../core/crypto/device-keys.ts';
+import type { FloorRecord } from '../../core/trust/floor.ts';
 import type { FloorStore, FloorTier } from '../../core/trust/floor-store.ts';
 import { type FloorOptions, openFloors } from '../platform/floors.ts';
 import { type DeviceIdentity, loadIdentity, newKeySeed } from '../platform/identity.ts';
@@ -130,13 +131,17 @@ function stateless(fault: Fault): DeviceState {
  */
 export function keepFirstFloor(floors: FloorStore, counted: number): void {
   const { record } = need(floors.read());
+  needNothingRemoved(record, counted);
+  if (record.generation === 0) need(floors.write({ ...record, generation: 1 }));
+}
+
+/** Refuses with `store.corrupt` where one of the two is there without the other. */
+export function needNothingRemoved({ generation }: FloorRecord, counted: number): void {
   // The first boot that is counted finds the first record, and nothing has raised it yet.
-  if (record.generation > 1 && counted === 0) {
+  if (generation > 1 && counted === 0) {
     throw refuseStore('store.corrupt', 'the boot counter is gone: its numbers would be used twice');
   }
-  if (record.generation > 0) return;
-  if (counted > 0) {
+  if (generation === 0 && counted > 0) {
     throw refuseStore('store.corrupt', `the rollback record is gone after ${counted} boots`);
   }
-  need(floors.write({ ...record, generation: 1 }));
 }

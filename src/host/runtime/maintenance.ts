@@ -21,6 +21,7 @@ import {
   type FloorStoreOptions,
   keepFirstFloor,
   lockSlots,
+  needNothingRemoved,
   openStateFloors,
 } from './device-state.ts';
 import { adoptTrust, readTrust } from './device-trust.ts';
@@ -119,8 +120,10 @@ export function lookAtSlots<T>(
       throw refuseRuntime('runtime.not-installed', `${stateFolder} holds no device`);
     }
     const identity = need(loadIdentity(stateFolder));
-    const floors = need(openStateFloors(stateOf(options), identity.keys.macKey, true));
+    const { macKey } = identity.keys;
+    const floors = need(openStateFloors(stateOf(options), macKey, true));
     const { record } = need(floors.read());
+    needNothingRemoved(record, need(lastEpoch(stateFolder, macKey)));
     const trust = need(readTrust(filesOf(options), record, systemClock));
     return await act({ slots: slotsOf(options, identity, floors), floors, trust });
   });
