@@ -70,6 +70,12 @@ export const GOLDEN: Release = release('golden', { securityVersion: 1, sequenceN
 export const FIRST: Release = release('first', { securityVersion: 1, sequenceNumber: 1 });
 export const SECOND: Release = release('second', { securityVersion: 2, sequenceNumber: 2 });
 export const THIRD: Release = release('third', { securityVersion: 2, sequenceNumber: 3 });
+/** Does not fit into the room of another. */
+export const LARGE: Release = release('large', {
+  securityVersion: 2,
+  sequenceNumber: 4,
+  modelBytes: 2600,
+});
 /** Never to be booted, whatever happens. */
 export const STRANGE: Release = release('strange', {
   securityVersion: 9,

@@ -12,7 +12,7 @@ import {
 } from './act.ts';
 import { ATTACK_SCENARIOS } from './attack-scenarios.ts';
 import { install, provision } from './device.ts';
-import { FIRST, GOLDEN, OTHER_MODEL, SECOND, STRANGE, THIRD, TRUST } from './releases.ts';
+import { FIRST, GOLDEN, LARGE, OTHER_MODEL, SECOND, STRANGE, THIRD, TRUST } from './releases.ts';
 
 const nothing = (): void => undefined;
 
@@ -107,14 +107,14 @@ const installScenarios: readonly Scenario[] = [
     prepare: confirmedFirst,
     run: (act) => {
       for (let round = 0; round < 3; round++) {
-        act.disk.capacityBytes = act.disk.usedBytes() + act.random.below(500);
-        const staged = install(act.device, THIRD);
+        // From no room for the record to none for the last file.
+        act.disk.capacityBytes = act.disk.usedBytes() + act.random.below(1500);
+        const staged = install(act.device, LARGE);
         act.disk.capacityBytes = Number.POSITIVE_INFINITY;
-        act.expect(!staged.ok || round > 0, 'a full disk refuses');
-        if (staged.ok) return;
+        act.expect(refusedWith(staged, 'disk.full'), 'a full disk refuses');
       }
     },
-    allowed: [FIRST, GOLDEN, THIRD],
+    allowed: [FIRST, GOLDEN],
     mustBoot: true,
     redundant: true,
   },

@@ -50,8 +50,8 @@ export class SimDisk implements Disk {
   #state: DiskState;
   readonly #options: SimDiskOptions;
   /** Bytes in all files; more is `disk.full`. */
-  capacityBytes = Number.POSITIVE_INFINITY;
-  readOnly = false;
+  capacityBytes: number = Number.POSITIVE_INFINITY;
+  readOnly: boolean = false;
   /** Paths that the medium does not take. */
   unwritable: RegExp | undefined;
   /** Paths that the medium does not give. */
