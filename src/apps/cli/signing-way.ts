@@ -49,7 +49,12 @@ export async function signingWay(options: SigningOptions): Promise<SigningWay> {
 }
 
 /** The files that --out must not overwrite. */
-export function inputsOf({ key, pub, signature, passphraseFile }: SigningOptions) {
+export function inputsOf({
+  key,
+  pub,
+  signature,
+  passphraseFile,
+}: SigningOptions): readonly (string | undefined)[] {
   return [...key, pub, signature, passphraseFile];
 }
 

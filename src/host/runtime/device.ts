@@ -55,7 +55,8 @@ export interface Device {
 
 /**
  * Faults stop the start only where the caller is wrong or another process runs: options, the board
- * profile, broken cryptography, `platform.in-use`. All else leaves the device in SAFE: it answers
+ * profile, broken cryptography, `platform.in-use`, and roots or revocations that cannot be used on a
+ * device that has not adopted any yet. All else leaves the device in SAFE: it answers
  * with the safe output on record, or with none, and says why.
  */
 export function startDevice(options: DeviceOptions): Promise<Result<Device>> {
@@ -179,6 +180,10 @@ class RunningDevice implements Device {
     const lock = need(await lockSlots(stateFolder, macKey));
     try {
       const files = { stateFolder, roots: rootsOf(root), revocations, profile, hardwareClass };
+      const trust = adoptTrust(files, floors.value, clock);
+      // A device that was never set up has nothing to fall back to, and somebody sits before it.
+      const read = floors.value.read();
+      if (read.ok && read.value.record.rootSha256 === undefined) need(trust);
       return await bootModel({
         ...openDeviceSlots({
           ...{ stateFolder, macKey, floors: floors.value, pin, verification },
@@ -186,7 +191,7 @@ class RunningDevice implements Device {
           log: (line) => this.#log(line),
         }),
         floors: floors.value,
-        trust: adoptTrust(files, floors.value, clock),
+        trust,
         bundlePath: bundle,
         ...{ board, clock, onEvent: this.emit },
       });

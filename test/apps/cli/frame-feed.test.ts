@@ -17,11 +17,14 @@ const batch = { name: 'batch', min: 1, max: 64 };
 const X: InputSchema = { name: 'x', dtype: 'float32', dims: [batch, 2, 2] };
 const running = (): AbortSignal => new AbortController().signal;
 
-let notes: string[] = [];
+const notes = vi.hoisted((): string[] => []);
+vi.mock('../../../src/apps/cli/terminal.ts', async (original) => ({
+  ...(await original<typeof import('../../../src/apps/cli/terminal.ts')>()),
+  note: (line: string) => notes.push(line),
+}));
 
 beforeEach(() => {
-  notes = [];
-  vi.spyOn(process.stderr, 'write').mockImplementation((text) => notes.push(String(text)) > 0);
+  notes.length = 0;
 });
 
 afterEach(() => {

@@ -7,7 +7,8 @@ import { edgeward, type Ran } from './program.ts';
 const COMMANDS = [
   ...['', 'keygen', 'root', 'root init', 'root show', 'calibrate', 'pack', 'verify', 'inspect'],
   ...['infer', 'run', 'demo', 'features', 'scan', 'sign', 'root rotate', 'root sign', 'revoke'],
-  ...['revoke show', 'revoke sign'],
+  ...['revoke show', 'revoke sign', 'provision', 'install', 'approve', 'status', 'confirm'],
+  ...['revert', 'check'],
 ];
 const GROUPS = ['root', 'revoke'];
 const helps = new Map<string, Ran>();

@@ -57,7 +57,7 @@ describe('edgeward run', () => {
     const first = await edgeward(run('device', 'toy.bundle', ...args));
     expect(first.code, first.stderr).toBe(0);
     expect(first.stderr).toMatch(/device ew-[0-9a-f]{12}, boot 1, mode nominal/);
-    expect(first.stderr).toContain('guarding toy 1.2.3 (full)');
+    expect(first.stderr).toContain('guarding toy 1.2.3 (full) from slot A');
     expect(first.stderr).toContain('DEVELOPMENT');
     expect(first.stdout).toMatch(/^002\.npy .*npy\.magic: /m);
     expect(first.stdout.trimEnd().split('\n')).toHaveLength(6);
@@ -129,19 +129,38 @@ describe('edgeward run', () => {
     },
   );
 
-  it('refuses what leaves nothing to promise', async () => {
-    const frames = ['--input', bench.at('frames'), '--once'];
-    const rootless = run('none', 'toy.bundle', ...frames);
+  it('a root that is not there leaves it answering in SAFE, and says which one', async () => {
+    const rootless = run(
+      'rootless',
+      'toy.bundle',
+      '--input',
+      bench.at('frames'),
+      '--once',
+      '--json',
+    );
     rootless[rootless.indexOf(bench.at('root.cbor'))] = bench.at('none.cbor');
+    for (let i = 0; i < 2; i++) {
+      const { code, stdout, stderr } = await edgeward(rootless);
+      expect(code, stderr).toBe(0);
+      expect(stderr).toMatch(/no model runs: store\.not-found: .*none\.cbor/);
+      expect(new Set(judgedLines(stdout).map(({ verdict }) => verdict))).toEqual(
+        new Set(['withhold']),
+      );
+    }
+  });
+
+  it('refuses a caller that is wrong', async () => {
+    const frames = ['--input', bench.at('frames'), '--once'];
     const cases: [code: string, words: RegExp, args: string[]][] = [
       ['cli.option', /--once needs --input/, run('none', 'toy.bundle', '--once')],
+      ['cli.option', /--tcti needs/, run('none', 'toy.bundle', '--tcti', 'device:x', ...frames)],
+      ['cli.option', /needs --tcti/, run('none', 'toy.bundle', '--floor-tier', 'T2', ...frames)],
       ['cli.option', /need --mqtt URL/, run('none', 'toy.bundle', '--username', 'me', ...frames)],
       [
         'cli.input',
         /nowhere cannot be read/,
         run('none', undefined, '--input', bench.at('nowhere'), '--once'),
       ],
-      ['store.not-found', /none\.cbor/, rootless],
       [
         'uplink.bad-url',
         /no mqtt: or mqtts: URL/,
