@@ -129,22 +129,19 @@ describe('edgeward run', () => {
     },
   );
 
-  it('a root that is not there leaves it answering in SAFE, and says which one', async () => {
-    const rootless = run(
-      'rootless',
-      'toy.bundle',
-      '--input',
-      bench.at('frames'),
-      '--once',
-      '--json',
-    );
+  it('a root that is not there stops who sets a device up, and leaves one that was in SAFE', async () => {
+    const frames = ['--input', bench.at('frames'), '--once', '--json'];
+    const rooted = run('rootless', 'toy.bundle', ...frames);
+    const rootless = [...rooted];
     rootless[rootless.indexOf(bench.at('root.cbor'))] = bench.at('none.cbor');
+    expectRefused(await edgeward(rootless), 'store.not-found', exit('store'), /none\.cbor/);
+    expect((await edgeward(rooted)).code).toBe(0);
     for (let i = 0; i < 2; i++) {
       const { code, stdout, stderr } = await edgeward(rootless);
       expect(code, stderr).toBe(0);
       expect(stderr).toMatch(/no model runs: store\.not-found: .*none\.cbor/);
       expect(new Set(judgedLines(stdout).map(({ verdict }) => verdict))).toEqual(
-        new Set(['withhold']),
+        new Set(['substitute']),
       );
     }
   });
@@ -153,8 +150,16 @@ describe('edgeward run', () => {
     const frames = ['--input', bench.at('frames'), '--once'];
     const cases: [code: string, words: RegExp, args: string[]][] = [
       ['cli.option', /--once needs --input/, run('none', 'toy.bundle', '--once')],
-      ['cli.option', /--tcti needs/, run('none', 'toy.bundle', '--tcti', 'device:x', ...frames)],
-      ['cli.option', /needs --tcti/, run('none', 'toy.bundle', '--floor-tier', 'T2', ...frames)],
+      [
+        'cli.option',
+        /--tcti and --floor-tier T2/,
+        run('none', 'toy.bundle', '--tcti', 'device:x', ...frames),
+      ],
+      [
+        'cli.option',
+        /--tcti and --floor-tier T2/,
+        run('none', 'toy.bundle', '--floor-tier', 'T2', ...frames),
+      ],
       ['cli.option', /need --mqtt URL/, run('none', 'toy.bundle', '--username', 'me', ...frames)],
       [
         'cli.input',
