@@ -184,7 +184,15 @@ async function packStuck(): Promise<void> {
   };
   const files = ['--metadata', bench.write('stuck.json', JSON.stringify(metadata))];
   const model = bench.write('stuck.onnx', stuckModel());
-  await make('pack', '--model', model, '--contract-only', ...files, ...release('stuck'));
+  await make(
+    'pack',
+    '--model',
+    model,
+    '--contract-only',
+    '--no-golden',
+    ...files,
+    ...release('stuck'),
+  );
   const rows = [0, 1, 0].flatMap((value) => Array<number>(WINDOW_SAMPLES).fill(value));
   const stuck = bench.npy('stuck.npy', floats([3, 1, WINDOW_SAMPLES], rows));
   copyFileSync(stuck, join(place, 'stuck.npy'));
