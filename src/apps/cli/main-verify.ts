@@ -13,8 +13,11 @@ const isPlain =
   isValue(root) &&
   (json === undefined || (json === '--json' && more.length === 1));
 
-if (isPlain) void framed(() => verify(file, { root, json: json !== undefined }));
-else void import('./main.ts');
+if (isPlain) {
+  const verified = framed(() => verify(file, { root, json: json !== undefined }));
+  // All is written by now; to end at once saves the taking down of the heap.
+  void verified.then(() => process.exit());
+} else void import('./main.ts');
 
 function isValue(text: string | undefined): text is string {
   return text !== undefined && !text.startsWith('-');

@@ -9,7 +9,12 @@ export function defineVerify(program: Command): void {
       .description('verify a bundle: signatures, rollback, every byte')
       .argument('<F.bundle>', 'bundle')
       .option('--second-opinion', 'have a second implementation judge every signature as well'),
-  ).action(async (file, options) => (await import('./verify.ts')).verify(file, options));
+  ).action(async (file, options) => {
+    const { verify } = await import('./verify.ts');
+    const twice = options.secondOpinion === true;
+    const second = twice ? await import('../../core/crypto/second-opinion.ts') : undefined;
+    verify(file, options, second?.verifyTwice);
+  });
 }
 
 export function defineInfer(program: Command): void {

@@ -1,17 +1,11 @@
 /** `edgeward verify`: exit 0 for a bundle that may be installed, or the fault that says why not. */
 
+import type { SignatureCheck } from '../../core/crypto/ed25519.ts';
 import { say, sayJson, styled } from './terminal.ts';
 import { identityOf, openTrusted, type TrustOptions, warnDevelopment } from './trusted-bundle.ts';
 
-export interface VerifyCommandOptions extends TrustOptions {
-  readonly secondOpinion?: boolean;
-}
-
-export async function verify(file: string, options: VerifyCommandOptions): Promise<void> {
-  const signatureCheck =
-    options.secondOpinion === true
-      ? (await import('../../core/crypto/second-opinion.ts')).verifyTwice
-      : undefined;
+/** `signatureCheck` is `verifyStrict` unless another is named. */
+export function verify(file: string, options: TrustOptions, signatureCheck?: SignatureCheck): void {
   const bundle = openTrusted(file, 'install', options, { signatureCheck });
   const identity = identityOf(bundle);
   if (options.json === true) {
