@@ -16,7 +16,7 @@ import type { FloorStore, FloorTier } from '../../core/trust/floor-store.ts';
 import { type FloorOptions, openFloors } from '../platform/floors.ts';
 import { type DeviceIdentity, loadIdentity, newKeySeed } from '../platform/identity.ts';
 import { type InstanceLock, lockFolder } from '../platform/instance-lock.ts';
-import { lastEpoch, nextEpoch } from '../store/device-records.ts';
+import { lastEpoch, nextEpoch } from '../store/boot-counter.ts';
 import { refuseStore } from '../store/faults.ts';
 
 export interface DeviceState {

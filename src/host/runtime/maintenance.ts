@@ -15,7 +15,7 @@ import { systemClock } from '../platform/clock.ts';
 import { type DeviceIdentity, hasIdentity, loadIdentity } from '../platform/identity.ts';
 import { provisionOtpFloors } from '../platform/otp-floors.ts';
 import { provisionTpmFloors } from '../platform/tpm-provision.ts';
-import { lastEpoch, nextEpoch } from '../store/device-records.ts';
+import { lastEpoch, nextEpoch } from '../store/boot-counter.ts';
 import { openDeviceSlots, type Verification } from './device-slots.ts';
 import {
   type FloorStoreOptions,

@@ -14,8 +14,8 @@ import { openSlots, type Slots } from '../../../src/core/update/slots.ts';
 import { type Booted, type BootInput, bootModel } from '../../../src/host/runtime/boot.ts';
 import { eventOf } from '../../../src/host/runtime/device-slots.ts';
 import { EDGEWARD_VERSION } from '../../../src/host/runtime/version.ts';
-import { openFloorStore } from '../../../src/host/store/device-records.ts';
 import { realDisk } from '../../../src/host/store/disk.ts';
+import { openFloorStore } from '../../../src/host/store/floor-file.ts';
 import { accepted } from '../../core/base/outcome.ts';
 import { BOARD, CLASS, type ReleaseChange, ROOT, release, stillClock } from './releases.ts';
 

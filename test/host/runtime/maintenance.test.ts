@@ -12,7 +12,7 @@ import {
   type MaintenanceOptions,
   type OpenFolder,
 } from '../../../src/host/runtime/maintenance.ts';
-import { lastEpoch } from '../../../src/host/store/device-records.ts';
+import { lastEpoch } from '../../../src/host/store/boot-counter.ts';
 import { accepted, codeOf } from '../../core/base/outcome.ts';
 import { scratch } from '../store/folder.ts';
 import { CLASS, release, revocationBytes, rootBytes } from './releases.ts';

@@ -9,7 +9,7 @@ import {
   type FloorRecord,
   raiseFloor,
 } from '../../../src/core/trust/floor.ts';
-import { nextEpoch } from '../../../src/host/store/device-records.ts';
+import { nextEpoch } from '../../../src/host/store/boot-counter.ts';
 import { openFloorStore } from '../../../src/host/store/floor-file.ts';
 import { accepted, codeOf } from '../../core/base/outcome.ts';
 import { scratch } from './folder.ts';

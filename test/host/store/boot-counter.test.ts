@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { encodeCbor } from '../../../src/core/cose/encode.ts';
 import { sealRecord } from '../../../src/core/crypto/mac.ts';
-import { lastEpoch, nextEpoch } from '../../../src/host/store/device-records.ts';
+import { lastEpoch, nextEpoch } from '../../../src/host/store/boot-counter.ts';
 import { accepted, codeOf } from '../../core/base/outcome.ts';
 import { scratch } from './folder.ts';
 

@@ -8,9 +8,6 @@ import { openRecordPair, type RecordPair } from './record-pair.ts';
 
 const EPOCH_BYTES_MAX = 64;
 
-export type { FloorStore } from '../../core/trust/floor-store.ts';
-export { openFloorStore } from './floor-file.ts';
-
 /**
  * Raises the boot counter and gives its new value, made durable before anything is signed with it:
  * a telemetry epoch is never used twice. Faults: `store.*`.
