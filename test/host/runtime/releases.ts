@@ -128,6 +128,8 @@ export interface ReleaseChange extends Partial<Omit<ModelMetadata, 'files' | 'sa
   readonly model?: Uint8Array;
   readonly policy?: Uint8Array;
   readonly golden?: Uint8Array;
+  /** Bytes that take their time on the disk. */
+  readonly notice?: Uint8Array;
   readonly sequenceNumber?: number;
   readonly signer?: Signer;
 }
@@ -138,6 +140,7 @@ export function release(change: ReleaseChange = {}): Uint8Array {
     model = ECHO,
     policy,
     golden,
+    notice,
     sequenceNumber = 9,
     signer = RELEASE_KEY,
     ...rest
@@ -145,6 +148,7 @@ export function release(change: ReleaseChange = {}): Uint8Array {
   const { safe = SAFE, ...metadata } = rest;
   const guard = policy && ({ path: 'guard.cbor', role: 'guard', bytes: policy } as const);
   const vectors = golden && ({ path: 'golden.cbor', role: 'golden', bytes: golden } as const);
+  const text = notice && ({ path: 'notice', role: 'notice', bytes: notice } as const);
   return accepted(
     packBundleBytes({
       metadata: {
@@ -169,6 +173,7 @@ export function release(change: ReleaseChange = {}): Uint8Array {
         { path: 'model.onnx', role: 'model', bytes: model },
         ...(guard ? [guard] : []),
         ...(vectors ? [vectors] : []),
+        ...(text ? [text] : []),
       ],
       sequenceNumber,
       signers: [signer],
