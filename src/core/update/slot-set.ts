@@ -141,6 +141,8 @@ export function withPin(record: BootRecord, set: SlotSet, meta: ModelMetadata): 
 }
 
 const READABLE_LATER: readonly string[] = ['disk.io', 'disk.denied', 'store.read'];
+/** Of a lasting family, and about who judges: another pin, root or Node.js admits the same bytes. */
+const OF_THE_JUDGE: readonly string[] = ['cose.unknown-key', 'crypto.no-ml-dsa', 'update.pinned'];
 const LASTING: readonly string[] = [
   'bundle',
   'cbor',
@@ -162,10 +164,10 @@ export function isUnreadable(fault: Fault): boolean {
 /**
  * Whether the refusal can never turn: damage, and what is below the floor. What another root, list
  * or runtime may readmit stays what it is, refused at each boot anew: giving it up would make one
- * wrong root file cost every slot.
+ * wrong root file, or one start with a wrong pin or under an older Node.js, cost every slot.
  */
 export function isLasting(fault: Fault): boolean {
-  if (isUnreadable(fault) || fault.code === 'cose.unknown-key') return false;
+  if (isUnreadable(fault) || OF_THE_JUDGE.includes(fault.code)) return false;
   return LASTING.includes(fault.code.slice(0, fault.code.indexOf('.')));
 }
 

@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { TRIAL_ATTEMPTS } from '../../../src/core/base/limits.ts';
 import { bytesSource } from '../../../src/core/bundle/source.ts';
 import { floorOf } from '../../../src/core/trust/floor.ts';
+import { isLasting } from '../../../src/core/update/slot-set.ts';
 import { openSlots } from '../../../src/core/update/slots.ts';
 import type { UpdateStep } from '../../../src/core/update/step.ts';
 import { putByHand } from '../../simulate/attack-scenarios.ts';
@@ -116,6 +117,18 @@ describe('boot', () => {
     expect(outcome.refusal?.code).toBe('trust.guard-too-old');
     expect(stateOf(made)).toBe('confirmed, confirmed, staged');
     expect(boot(made.device).booted?.slot).toBe('A');
+  });
+
+  it('gives up no slot for one start with a wrong pin, or under a Node.js without ML-DSA', () => {
+    const made = confirmedBench();
+    const wrong = { vendor: 'example.com', hardwareClass: 'generic-arm64', model: 'stator' };
+    const outcome = boot(deviceOn(made.disk, wrong));
+    expect([outcome.booted, outcome.refusal?.code]).toEqual([undefined, 'update.pinned']);
+    expect(stateOf(made)).toBe('confirmed, confirmed, staged');
+    expect(boot(made.device).booted).toMatchObject({ slot: 'A', kind: 'confirmed' });
+    const lasting = (code: string): boolean => isLasting({ code, message: '', next: '' });
+    expect(lasting('crypto.no-ml-dsa')).toBe(false);
+    expect(lasting('crypto.bad-signature')).toBe(true);
   });
 
   it('gives the safe output where the floors cannot be read', () => {
