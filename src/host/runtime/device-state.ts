@@ -15,7 +15,7 @@ import type { FloorRecord } from '../../core/trust/floor.ts';
 import type { FloorStore, FloorTier } from '../../core/trust/floor-store.ts';
 import { type FloorOptions, openFloors } from '../platform/floors.ts';
 import { type DeviceIdentity, loadIdentity, newKeySeed } from '../platform/identity.ts';
-import { type InstanceLock, lockFolder } from '../platform/instance-lock.ts';
+import { type InstanceLock, type LockPurpose, lockFolder } from '../platform/instance-lock.ts';
 import { lastEpoch, nextEpoch } from '../store/boot-counter.ts';
 import { refuseStore } from '../store/faults.ts';
 
@@ -49,9 +49,11 @@ export function openState(options: StateOptions): Promise<Result<DeviceState>> {
     if (!loaded.ok) return stateless(loaded.fault);
     const identity = loaded.value;
     const { macKey } = identity.keys;
-    const lock = need(await lockFolder(stateFolder, macKey));
+    const lock = need(await lockWithin(stateFolder, macKey, 'device', LOOKED_AT_MS));
     // Reading floors may heal them, and two that heal a TPM at once would extend it twice.
-    const slotsLock = need(await lockSlots(stateFolder, macKey));
+    const slotsLocked = await lockSlots(stateFolder, macKey);
+    if (!slotsLocked.ok) lock.release();
+    const slotsLock = need(slotsLocked);
     const counted = lastEpoch(stateFolder, macKey);
     const floors = attempt(() => {
       const store = need(openStateFloors(options, macKey));
@@ -86,17 +88,12 @@ export function openStateFloors(
 /**
  * For as long as slots are changed; whoever else changes them is waited for. Fault: `platform.in-use`.
  */
-export async function lockSlots(
+export function lockSlots(
   stateFolder: string,
   macKey: Uint8Array,
   waitMs: number = SLOTS_LOCK_WAIT_MS,
 ): Promise<Result<InstanceLock>> {
-  const endMs = Date.now() + waitMs;
-  for (;;) {
-    const locked = await lockFolder(stateFolder, macKey, 'slots');
-    if (locked.ok || locked.fault.code !== 'platform.in-use' || Date.now() >= endMs) return locked;
-    await new Promise((resolve) => setTimeout(resolve, LOCK_PAUSE_MS));
-  }
+  return lockWithin(stateFolder, macKey, 'slots', waitMs);
 }
 
 /** Whether a device holds the folder now. Faults: `store.*`, `platform.identity`. */
@@ -110,6 +107,22 @@ export function isDeviceRunning(stateFolder: string): Promise<Result<boolean>> {
 }
 
 const LOCK_PAUSE_MS = 50;
+/** Who only asks whether a device runs holds its lock for a moment: no reason not to start. */
+const LOOKED_AT_MS = 500;
+
+async function lockWithin(
+  stateFolder: string,
+  macKey: Uint8Array,
+  purpose: LockPurpose,
+  waitMs: number,
+): Promise<Result<InstanceLock>> {
+  const endMs = Date.now() + waitMs;
+  for (;;) {
+    const locked = await lockFolder(stateFolder, macKey, purpose);
+    if (locked.ok || locked.fault.code !== 'platform.in-use' || Date.now() >= endMs) return locked;
+    await new Promise((resolve) => setTimeout(resolve, LOCK_PAUSE_MS));
+  }
+}
 
 function stateless(fault: Fault): DeviceState {
   const keys = deriveDeviceKeys(newKeySeed());

@@ -14,6 +14,7 @@ import { join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
 import type { EdgeEvent } from '../../../src/core/telemetry/event.ts';
 import { loadIdentity } from '../../../src/host/platform/identity.ts';
+import { lockFolder } from '../../../src/host/platform/instance-lock.ts';
 import { type Device, startDevice } from '../../../src/host/runtime/device.ts';
 import { isDeviceRunning, lockSlots, openState } from '../../../src/host/runtime/device-state.ts';
 import type { DeviceOptions } from '../../../src/host/runtime/options.ts';
@@ -299,6 +300,15 @@ describe('the parts of a state', () => {
     slots.release();
     accepted(await waiting).release();
     state.lock.release();
+  });
+
+  it('are had although somebody just asks whether a device runs', async () => {
+    const stateFolder = folder();
+    const { macKey } = accepted(loadIdentity(stateFolder)).keys;
+    const asking = accepted(await lockFolder(stateFolder, macKey));
+    const opening = openState({ stateFolder, production: true });
+    asking.release();
+    accepted(await opening).lock.release();
   });
 
   it('name the files of a device: what is not known does not stay behind', async () => {
