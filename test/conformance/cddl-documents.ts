@@ -280,6 +280,7 @@ export const FLOORS: Readonly<Record<string, FloorRecord>> = {
     revocationVersion: 7,
     revocationSha256: digest,
     clockFloorMs: 1_700_000_000_000,
+    goldenSha256: digest,
     safeOutput,
     safeOutputIo: ioSchemaToCbor(io),
   },

@@ -7,6 +7,7 @@
  * torn writes; whoever can read the device key can also forge it, and replaying a whole card image
  * is visible to the fleet only.
  */
+import { equalBytes } from '../base/bytes.ts';
 import { attempt, need, type Result } from '../base/fault.ts';
 import { Fields } from '../base/fields.ts';
 import { FLOOR_BYTES_MAX, FLOORS_MAX } from '../base/limits.ts';
@@ -41,6 +42,8 @@ export interface FloorRecord {
   readonly revocationSha256?: Uint8Array;
   /** Milliseconds since 1970; no record is older than this. */
   readonly clockFloorMs: number;
+  /** What was admitted into the factory slot last: any other release there is an install. */
+  readonly goldenSha256?: Uint8Array;
   /** Of the model confirmed last, as its metadata stated it; opaque here. */
   readonly safeOutput?: CborMap;
   readonly safeOutputIo?: CborMap;
@@ -60,6 +63,12 @@ export function floorOf(
   model: string,
 ): Floor | undefined {
   return record.floors.find((f) => f.hardwareClass === hardwareClass && f.model === model);
+}
+
+/** The record that knows what the factory slot holds; the same one where it knows already. */
+export function recordGolden(record: FloorRecord, goldenSha256: Uint8Array): FloorRecord {
+  const known = record.goldenSha256 !== undefined && equalBytes(record.goldenSha256, goldenSha256);
+  return known ? record : { ...record, generation: record.generation + 1, goldenSha256 };
 }
 
 /** The record after a confirm: this floor raised, never lowered, and everything else kept. */
@@ -125,6 +134,7 @@ export function encodeFloor(record: FloorRecord, macKey: Uint8Array): Uint8Array
       ['revocationVersion', record.revocationVersion === 0 ? undefined : record.revocationVersion],
       ['revocationSha256', record.revocationSha256],
       ['clockFloorMs', record.clockFloorMs],
+      ['goldenSha256', record.goldenSha256],
       ['safeOutput', record.safeOutput],
       ['safeOutputIo', record.safeOutputIo],
     ),
@@ -153,6 +163,7 @@ function readRecord(value: CborValue): FloorRecord {
   const safeOutput = fields.optional('safeOutput', (n) => mapAt(fields, n));
   const safeOutputIo = fields.optional('safeOutputIo', (n) => mapAt(fields, n));
   const rootSha256 = fields.optional('rootSha256', (n) => fields.bytes(n, 32).slice());
+  const goldenSha256 = fields.optional('goldenSha256', (n) => fields.bytes(n, 32).slice());
   const revocationSha256 = fields.optional('revocationSha256', (n) => fields.bytes(n, 32).slice());
   const revocationVersion = fields.optional('revocationVersion', (n) => fields.integer(n, 1)) ?? 0;
   const record: FloorRecord = {
@@ -163,6 +174,7 @@ function readRecord(value: CborValue): FloorRecord {
     revocationVersion,
     ...(revocationSha256 === undefined ? {} : { revocationSha256 }),
     clockFloorMs: fields.integer('clockFloorMs'),
+    ...(goldenSha256 === undefined ? {} : { goldenSha256 }),
     ...(safeOutput === undefined ? {} : { safeOutput }),
     ...(safeOutputIo === undefined ? {} : { safeOutputIo }),
   };

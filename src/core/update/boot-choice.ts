@@ -147,7 +147,15 @@ function rungsOf(
   }
   const golden = inState('staged').filter(({ slot }) => slot === 'GOLDEN');
   const preferGolden = record.active === 'GOLDEN';
-  const last = golden.map(({ slot, digest }) => rung(slot, 'golden', actOf(digest), digest));
+  // READY is no proof and a lost or older record no memory: the floors know what came in there.
+  const { goldenSha256 } = floors;
+  const goldenAct = (digest: Uint8Array): Act =>
+    goldenSha256 !== undefined && equalBytes(goldenSha256, digest)
+      ? actOf(digest)
+      : attestedBy(floors, digest)
+        ? 'boot'
+        : 'install';
+  const last = golden.map(({ slot, digest }) => rung(slot, 'golden', goldenAct(digest), digest));
   if (preferGolden) found.push(...last);
   const confirmed = inState('confirmed').sort(
     (a, b) => Number(b.slot === record.active) - Number(a.slot === record.active),

@@ -19,6 +19,7 @@ import type { SignatureCheck } from '../crypto/ed25519.ts';
 import { openEnvelope } from '../suit/envelope.ts';
 import { parseManifest } from '../suit/manifest.ts';
 import { admissible } from '../trust/admissible.ts';
+import { type FloorRecord, recordGolden } from '../trust/floor.ts';
 import { type VerifiedBundle, verifyMetadata, verifySigners } from '../trust/verify.ts';
 import { type BootRecord, withSlot } from './boot-record.ts';
 import type { DiskFile } from './disk.ts';
@@ -311,6 +312,7 @@ class Install implements InstallStream {
     const bundle = need(
       judgeSlot(this.#set, { slot, act: 'install', manifestSha256, context, pin, options }),
     );
+    if (this.#target === 'golden') this.#recordGolden(context.floors, manifestSha256);
     publishSlot(this.#set.disk, path, manifestSha256);
     let record = withSlot(loaded, slot, { cause: 'publish' });
     const { activate = true } = this.#options;
@@ -319,6 +321,12 @@ class Install implements InstallStream {
     this.#set.tell({ step: 'staged', slot, manifestSha256 });
     this.#staging = undefined;
     return { slot, bundle, reusedBytes: this.#reusedBytes };
+  }
+
+  /** Before READY: what stands there whole without being known is judged as an install. */
+  #recordGolden(before: FloorRecord, manifestSha256: Uint8Array): void {
+    const after = recordGolden(before, manifestSha256);
+    if (after !== before) need(this.#set.floors.write(after));
   }
 
   /** An empty file has no segment that would be entered. */

@@ -32,6 +32,7 @@ const RECORD: FloorRecord = {
   revocationVersion: 2,
   revocationSha256: new Uint8Array(32).fill(5),
   clockFloorMs: 1_700_000_000_000,
+  goldenSha256: new Uint8Array(32).fill(6),
   safeOutput: new Map([['logits', [1, 0]]]),
   safeOutputIo: ioSchemaToCbor(METADATA.io),
 };
@@ -242,6 +243,7 @@ describe('the largest record', () => {
       revocationVersion: Number.MAX_SAFE_INTEGER,
       revocationSha256: new Uint8Array(32),
       clockFloorMs: Number.MAX_SAFE_INTEGER,
+      goldenSha256: new Uint8Array(32),
       safeOutput: most,
       safeOutputIo: ioSchemaToCbor(METADATA.io),
     };

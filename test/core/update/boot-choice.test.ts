@@ -42,6 +42,7 @@ function marksOf(marks: Partial<Record<'A' | 'B' | 'GOLDEN', Uint8Array | ReadyM
 
 const floorsWith = (manifestSha256: Uint8Array): FloorRecord => ({
   ...EMPTY_FLOOR,
+  goldenSha256: FACTORY,
   floors: [
     { hardwareClass: 'pi', model: 'rotor', securityVersion: 1, sequenceNumber: 1, manifestSha256 },
   ],
@@ -85,6 +86,14 @@ describe('the ladder', () => {
       'A confirmed boot',
       'GOLDEN golden revert',
     ]);
+  });
+
+  it('judges what the factory did not put into its slot as an install, with a record or without', () => {
+    const planted = { A: OLD, B: OLD, GOLDEN: NEW };
+    const record = recordOf({ GOLDEN: staged(NEW) });
+    expect(ladder(record, marksOf(planted))).toEqual(['GOLDEN golden install']);
+    expect(ladder(undefined, marksOf(planted)).at(-1)).toBe('GOLDEN golden install');
+    expect(ladder(undefined, marksOf({ GOLDEN: OLD }))).toEqual(['GOLDEN golden boot']);
   });
 
   it('leaves a release alone that waits for its activation', () => {

@@ -17,7 +17,15 @@ import {
   install,
   provision,
 } from '../../simulate/device.ts';
-import { FIRST, GOLDEN, type Release, SECOND, THIRD, TRUST } from '../../simulate/releases.ts';
+import {
+  FIRST,
+  GOLDEN,
+  type Release,
+  release,
+  SECOND,
+  THIRD,
+  TRUST,
+} from '../../simulate/releases.ts';
 import { emptyDisk, SimDisk } from '../../simulate/sim-disk.ts';
 import { accepted, codeOf } from '../base/outcome.ts';
 
@@ -173,6 +181,20 @@ describe('boot', () => {
       'rollback.security-version',
     ]);
     expect(floorIn(made)).toBe(2);
+  });
+
+  it('without a record boots nothing from GOLDEN that the factory did not put there', () => {
+    const emptied = (made: Bench): Bench => {
+      for (const slot of ['A', 'B']) accepted(made.disk.remove(`${FOLDER}/slots/${slot}/READY`));
+      for (const copy of [0, 1]) damage(made, `boot.${copy}`);
+      return made;
+    };
+    const planted = confirmedBench();
+    bring(planted.device, THIRD);
+    const older = release('older', { securityVersion: 2, sequenceNumber: 2 });
+    putByHand(planted.disk, 'GOLDEN', older);
+    expect(boot(emptied(planted).device).refusal?.code).toBe('rollback.sequence');
+    expect(boot(emptied(confirmedBench()).device).booted).toMatchObject({ slot: 'GOLDEN' });
   });
 
   it('takes no other release for the one that was recorded, however well it is signed', () => {
