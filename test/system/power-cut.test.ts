@@ -23,7 +23,7 @@ const MANY = process.env['CI'] === 'true' || process.env['EDGEWARD_POWER_CUT'] =
 const KILLS = MANY ? 200 : 10;
 const LANES = 2;
 const SEED = Number(process.env['EDGEWARD_SEED'] ?? 4);
-const NOTICE_BYTES = 6 * 1024 * 1024;
+const NOTICE_BYTES = 4 * 1024 * 1024;
 const PROGRAM = resolve(import.meta.dirname, '../../src/apps/cli/main.ts');
 
 const folder = scratch();
