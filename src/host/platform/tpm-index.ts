@@ -5,6 +5,7 @@
  * Not promised: the tools speak to the TPM in clear, so whoever is on its bus or replaces the tools
  * lies to us; a software TPM is as strong as the files it keeps.
  */
+import { resolve } from 'node:path';
 import { equalBytes, fromUtf8, toHex, utf8 } from '../../core/base/bytes.ts';
 import { attempt, need, type Refusal, type Result } from '../../core/base/fault.ts';
 import { sealRecord } from '../../core/crypto/mac.ts';
@@ -50,8 +51,9 @@ export interface TpmIndex {
  */
 export function openTpmIndex(options: TpmOptions, folder: string, macKey: Uint8Array): TpmIndex {
   const index = indexText(options);
-  const authFile = `${folder}/tpm.auth`;
-  const digestFile = `${folder}/tpm.extend`;
+  // The tools run in `/`: what is relative here is nowhere there.
+  const authFile = resolve(folder, 'tpm.auth');
+  const digestFile = resolve(folder, 'tpm.extend');
   const call = (tool: string, args: readonly string[], input?: Uint8Array): Uint8Array => {
     keepSecret(authFile, indexAuth(macKey));
     return callTool(options, tool, args, input);
@@ -75,7 +77,7 @@ export function openTpmIndex(options: TpmOptions, folder: string, macKey: Uint8A
       }),
     define: (ownerAuthFile) =>
       attempt(() => {
-        const owner = ownerAuthFile === undefined ? [] : ['-P', `file:${ownerAuthFile}`];
+        const owner = ownerAuthFile === undefined ? [] : ['-P', `file:${resolve(ownerAuthFile)}`];
         const attributes = ['-g', 'sha256', '-a', 'authread|authwrite|no_da|nt=extend'];
         call('tpm2_nvdefine', [
           ...[index, '-C', 'o', ...owner, ...attributes],

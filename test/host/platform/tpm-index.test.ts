@@ -1,6 +1,6 @@
 /** What the tools of a TPM say, as faults: their exit code is 1 for everything. */
 import { readFileSync, statSync } from 'node:fs';
-import { join } from 'node:path';
+import { join, relative, resolve } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import {
   isExtendOf,
@@ -127,6 +127,19 @@ describe('a TPM index', () => {
     expect(statSync(join(at, 'tpm.auth')).mode & 0o777).toBe(0o600);
     expect(readFileSync(join(at, 'tpm.auth'), 'utf8')).toMatch(/^[0-9a-f]{32}$/);
     expect(args).not.toContain(readFileSync(join(at, 'tpm.auth'), 'utf8'));
+  });
+
+  it('names its files from the root, where the tools run', () => {
+    const at = folder();
+    for (const name of TOOLS)
+      shellProgram(at, `tpm2_${name}`, `pwd > ${at}/cwd; echo "$@" > ${at}/args`);
+    const index = openTpmIndex({ tcti: TCTI, toolFolder: at }, relative('.', at), KEY);
+    accepted(index.extend(new Uint8Array(32)));
+    const args = readFileSync(join(at, 'args'), 'utf8').trim();
+    expect(args).toMatch(new RegExp(`-P file:${at}/tpm.auth -i ${at}/tpm.extend$`));
+    accepted(index.define('owner.auth'));
+    expect(readFileSync(join(at, 'args'), 'utf8')).toContain(`-P file:${resolve('owner.auth')} `);
+    expect(readFileSync(join(at, 'cwd'), 'utf8')).toBe('/\n');
   });
 
   it('cannot be used where its password cannot be written', () => {
