@@ -54,7 +54,11 @@ export async function status(options: StateFolderOptions): Promise<void> {
       const { record } = need(floors.read());
       const { root, revocations } = trust;
       const summary = {
-        slots: shown.slots.map(({ slot, entry, ready }) => ({ slot, ...entryJson(entry), ready })),
+        slots: shown.slots.map(({ slot, entry, ready, claim }) => ({
+          ...{ slot, ...entryJson(entry) },
+          ...claim,
+          ready,
+        })),
         active: shown.active ?? null,
         pin: shown.pin ?? null,
         redundancy: shown.redundancy,
@@ -75,7 +79,8 @@ export async function status(options: StateFolderOptions): Promise<void> {
 export async function confirm(options: RunningOptions): Promise<void> {
   const confirmed = need(
     await changeSlots(maintenanceOf(options), async (folder) => {
-      const slot = waiting(folder.slots.status()) ?? folder.slots.status().active;
+      const shown = folder.slots.status();
+      const slot = onTrial(shown)?.slot ?? shown.active;
       if (slot === undefined) throw refuseCli('cli.slots', 'no slot holds a release');
       await proveItRuns(folder, slot, options);
       return need(folder.slots.confirm(slot, folder.trust));
@@ -105,18 +110,22 @@ export async function check(options: RunningOptions): Promise<void> {
         throw refuseCli('cli.not-running', `no device runs on ${state}`);
       }
       const shown = folder.slots.status();
-      const trial = waiting(shown);
+      const trial = onTrial(shown);
       if (trial !== undefined) return { trial, shown };
-      const { active } = shown;
+      const active = nextBooted(shown);
       if (active === undefined) throw refuseCli('cli.slots', 'no release is confirmed');
       const bundle = await proveItRuns(folder, active, options);
       return { active, bundle, shown };
     }),
   );
   if (checked.trial !== undefined) {
+    const { slot: trial, attemptsLeft } = checked.trial;
     process.exitCode = EXIT_TRY_AGAIN;
-    if (options.json === true) sayJson({ healthy: null, trial: checked.trial });
-    else note(`slot ${checked.trial} is on trial and not confirmed yet: ask again`);
+    if (options.json === true) sayJson({ healthy: null, trial, attemptsLeft });
+    else {
+      const left = `${attemptsLeft} attempts left, one for each start of the device`;
+      note(`slot ${trial} is on trial and not confirmed yet (${left}): ask again`);
+    }
     return;
   }
   const { active, bundle, shown } = checked;
@@ -144,9 +153,18 @@ async function proveItRuns(
   return bundle;
 }
 
-/** The slot on trial. */
-function waiting({ slots }: SlotsStatus): SlotName | undefined {
-  return slots.find(({ entry }) => entry.state === 'trial')?.slot;
+function onTrial({ slots }: SlotsStatus): { slot: SlotName; attemptsLeft: number } | undefined {
+  for (const { slot, entry } of slots) {
+    if (entry.state === 'trial') return { slot, attemptsLeft: entry.attemptsLeft };
+  }
+  return undefined;
+}
+
+/** The preferred slot, or the copy that boots where that one is no more and was not made anew. */
+function nextBooted({ slots, active }: SlotsStatus): SlotName | undefined {
+  const confirmed = slots.filter(({ entry }) => entry.state === 'confirmed');
+  if (active === 'GOLDEN' || confirmed.some(({ slot }) => slot === active)) return active;
+  return confirmed[0]?.slot ?? active;
 }
 
 function entryJson(entry: SlotEntry): Record<string, unknown> {
@@ -164,6 +182,7 @@ function showStatus(
   summary: {
     readonly floorTier: string;
     readonly rootVersion: number;
+    readonly revocationVersion: number;
     readonly floors: readonly {
       readonly model: string;
       readonly class: string;
@@ -171,7 +190,7 @@ function showStatus(
     }[];
   },
 ): void {
-  for (const { slot, entry, ready } of slots) {
+  for (const { slot, entry, ready, claim } of slots) {
     const digest = digestOf(entry);
     const more =
       entry.state === 'trial'
@@ -179,7 +198,8 @@ function showStatus(
         : entry.state === 'bad'
           ? `: ${entry.reason}`
           : '';
-    const what = digest === undefined ? '' : `  ${toHex(digest).slice(0, 12)}`;
+    const name = claim === undefined ? '' : `  ${claim.name} ${claim.version}`;
+    const what = digest === undefined ? name : `${name}  ${toHex(digest).slice(0, 12)}`;
     const broken = digest !== undefined && !ready ? '  not whole' : '';
     const mark = slot === active ? '*' : ' ';
     say(`${mark} ${slot.padEnd(6)} ${entry.state}${more}${what}${broken}`);
@@ -188,7 +208,9 @@ function showStatus(
   for (const floor of summary.floors) {
     say(`floor of ${floor.model} on ${floor.class}: security version ${floor.securityVersion}`);
   }
-  say(`floors in tier ${summary.floorTier}, root version ${summary.rootVersion}`);
+  const { floorTier, rootVersion, revocationVersion: list } = summary;
+  const revoked = list === 0 ? 'no revocation list' : `revocation list ${list}`;
+  say(`floors in tier ${floorTier}, root version ${rootVersion}, ${revoked}`);
   say(`${redundancy} good slots (3 is whole)`);
   if (damagedCopies > 0)
     note(styled('yellow', `${damagedCopies} damaged copies of the boot record`, 'stderr'));

@@ -57,7 +57,7 @@ export const TRUST_FAULTS: FaultTable<TrustFaultCode> = {
   'revocation.threshold':
     'Too few current revocation keys signed the list: have the other holders sign it.',
   'revocation.missing':
-    'This device has recorded a revocation list and runs no model without it: give it the newest list.',
+    'This device has recorded a revocation list and runs no model without it: give it the newest list (`--revocations`).',
   'revocation.older':
     'This device has recorded a newer revocation list: give it that list or a later one.',
   'revocation.differs':
@@ -70,7 +70,7 @@ export const TRUST_FAULTS: FaultTable<TrustFaultCode> = {
     'Sign with release keys under a production root, or leave out `--profile production`.',
   'trust.duplicate-signature': 'One key signed twice: sign with distinct keys.',
   'trust.unauthorised':
-    'The signer may not release this model for this hardware class: use another key or change the root.',
+    'The root does not let this key sign this, or not for this model and hardware class: use another key or change the root.',
   'trust.threshold': 'Too few release keys signed: have another key holder sign the bundle.',
   'trust.retired-key':
     'Only retired keys signed: they keep a confirmed release running and install nothing.',

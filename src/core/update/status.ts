@@ -2,7 +2,7 @@
 import { equalBytes } from '../base/bytes.ts';
 import { attempt, need } from '../base/fault.ts';
 import { MANIFEST_BYTES_MAX } from '../base/limits.ts';
-import { decodeMetadata } from '../bundle/metadata.ts';
+import { decodeMetadata, type ModelMetadata } from '../bundle/metadata.ts';
 import { MANIFEST_PATH } from '../bundle/ustar.ts';
 import { openEnvelope } from '../suit/envelope.ts';
 import { type FloorRecord, floorOf } from '../trust/floor.ts';
@@ -20,6 +20,8 @@ export interface SlotStatus {
   readonly marked: Uint8Array | undefined;
   /** What it holds may never boot again, or nobody can tell. */
   readonly belowFloor: boolean;
+  /** What the manifest in it says of itself; no signature is verified for it. */
+  readonly claim: { readonly name: string; readonly version: string } | undefined;
 }
 
 export interface SlotsStatus {
@@ -48,9 +50,10 @@ export function statusOf(set: SlotSet): Omit<SlotsStatus, 'reportsLost'> {
     const digest = digestOf(entry);
     const marked = marks[slot].digest;
     const ready = digest !== undefined && marked !== undefined && equalBytes(marked, digest);
-    const belowFloor =
-      ready && isBelowFloor(set, slot, floors.ok ? floors.value.record : undefined);
-    return { slot, entry, ready, marked, belowFloor };
+    const meta = marked === undefined ? undefined : claimedMeta(set, slot);
+    const belowFloor = ready && isBelowFloor(meta, floors.ok ? floors.value.record : undefined);
+    const claim = meta && { name: meta.name, version: meta.version };
+    return { slot, entry, ready, marked, belowFloor, claim };
   });
   const good = goodSlots(record, marks);
   return {
@@ -65,14 +68,18 @@ export function statusOf(set: SlotSet): Omit<SlotsStatus, 'reportsLost'> {
   };
 }
 
-/** By what the slot's manifest claims: redundancy that the floor has overtaken is none. */
-function isBelowFloor(set: SlotSet, slot: SlotName, floors: FloorRecord | undefined): boolean {
+function claimedMeta(set: SlotSet, slot: SlotName): ModelMetadata | undefined {
   const claimed = attempt(() => {
     const path = `${slotFolder(set.folder, slot)}/${MANIFEST_PATH}`;
     const envelope = need(openEnvelope(need(set.disk.read(path, MANIFEST_BYTES_MAX))));
     return need(decodeMetadata(envelope.meta));
   });
-  if (!claimed.ok || floors === undefined) return true;
-  const { hardwareClass, name, securityVersion } = claimed.value;
+  return claimed.ok ? claimed.value : undefined;
+}
+
+/** By what the slot's manifest claims: redundancy that the floor has overtaken is none. */
+function isBelowFloor(meta: ModelMetadata | undefined, floors: FloorRecord | undefined): boolean {
+  if (meta === undefined || floors === undefined) return true;
+  const { hardwareClass, name, securityVersion } = meta;
   return securityVersion < (floorOf(floors, hardwareClass, name)?.securityVersion ?? 0);
 }

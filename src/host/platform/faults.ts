@@ -38,7 +38,7 @@ export const PLATFORM_FAULTS: FaultTable<PlatformFaultCode> = {
   'platform.tpm-index-kind':
     'This index is not one that Edgeward made: use another, or remove it and provision anew.',
   'platform.tpm-refused':
-    'The TPM refuses the password or is locked: check the owner password and this device key.',
+    'The TPM refuses the password or is locked: check the owner password and this device key; what an earlier state folder left there goes with `tpm2_nvundefine -C o 0x1500010`.',
   'platform.tpm-busy': 'Others use the TPM without a resource manager: use /dev/tpmrm0.',
   'platform.otp-reply': 'The firmware does not give the OTP out: check the board and its locks.',
 };

@@ -68,6 +68,9 @@ function needProvisioned(sealed: FloorTier | undefined, tier: FloorTier): void {
     throw refuseTrust('floor.tier-lowered', `${tier} is asked for, the folder has ${sealed}`);
   }
   if (has < wants) {
-    throw refuseTrust('floor.tier-missing', `${tier} is pinned, the folder has ${sealed ?? 'T0'}`);
+    throw refuseTrust(
+      'floor.tier-missing',
+      `${tier} is asked for, the folder has ${sealed ?? 'T0'}: \`edgeward provision\` comes first`,
+    );
   }
 }

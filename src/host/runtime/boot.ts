@@ -14,6 +14,7 @@ import type { BootedSlot } from '../../core/update/recovery.ts';
 import type { Trust } from '../../core/update/slot-set.ts';
 import type { SlotName } from '../../core/update/slot-table.ts';
 import type { Slots } from '../../core/update/slots.ts';
+import type { SlotStatus } from '../../core/update/status.ts';
 import { openBundleFile } from '../store/bundle-file.ts';
 import { RUNTIME_FAULTS } from './faults.ts';
 import { type BoardLimits, type LoadedModel, openModel, RUN_ROLES } from './loaded-model.ts';
@@ -120,14 +121,15 @@ function confirm(input: BootInput, trust: Trust, booted: BootedSlot): void {
   const { slots, onEvent } = input;
   const { slot, kind, bundle, awaitsConfirm } = booted;
   const { slots: before, redundancy } = slots.status();
-  if (!awaitsConfirm && redundancy >= REDUNDANCY_MIN) return;
+  if (!awaitsConfirm && redundancy >= REDUNDANCY_MIN && !before.some(isDamaged)) return;
   // A slot that could not be read today, or that one wrong root refuses, is not written over.
   const kept = before.some(({ entry }) => entry.state === 'confirmed');
   if (kind === 'golden' && kept) return;
   const confirmed = slots.confirm(slot, trust);
   if (!confirmed.ok) {
     const { code } = confirmed.fault;
-    onEvent({ type: 'update.slot-changed', slot, from: 'trial', to: 'unconfirmed', cause: code });
+    const [from, to] = awaitsConfirm ? ['trial', 'unconfirmed'] : ['confirmed', 'without-copy'];
+    onEvent({ type: 'update.slot-changed', slot, from, to, cause: code });
   } else if (awaitsConfirm) {
     onEvent({ type: 'integrity.installed', bundle: bundleName(bundle), slot });
   } else if (confirmed.value.copy !== undefined) {
@@ -139,6 +141,13 @@ function confirm(input: BootInput, trust: Trust, booted: BootedSlot): void {
 
 /** Good slots: the one that runs and one to fall back to. */
 const REDUNDANCY_MIN = 2;
+
+/** A slot of the pair to be made anew, even where GOLDEN is left. */
+function isDamaged({ slot, entry, ready }: SlotStatus): boolean {
+  if (slot === 'GOLDEN') return false;
+  if (entry.state === 'confirmed') return !ready;
+  return entry.state === 'bad' && !isOfTheRelease(entry.reason);
+}
 
 function giveUp({ slots, onEvent }: BootInput, { slot, kind }: BootedSlot, fault: Fault): void {
   // A trial that cannot work is over; one that was too slow or crashed has its attempts.

@@ -24,7 +24,8 @@ export const RUNTIME_FAULTS: FaultTable<RuntimeFaultCode> = {
   'runtime.busy': 'Frames arrive faster than the model runs: send fewer, or wait for the answers.',
   'runtime.given-up':
     'The release was tried here and given up: install another one, or try it anew with `edgeward install`.',
-  'runtime.not-installed': 'No bundle is installed: start once with a bundle to install.',
+  'runtime.not-installed':
+    'No release is installed: `edgeward install` one, or start once with a bundle.',
 };
 
 export const refuseRuntime: (code: RuntimeFaultCode, message: string) => Refusal =

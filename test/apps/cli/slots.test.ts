@@ -64,7 +64,7 @@ describe('an update', () => {
     const asked = await edgeward([...on('update', 'check', '--boot'), '--json']);
     expect([asked.code, JSON.parse(asked.stdout)]).toEqual([
       EXIT_TRY_AGAIN,
-      { healthy: null, trial: 'A' },
+      { healthy: null, trial: 'A', attemptsLeft: 3 },
     ]);
     // Nobody has seen it run yet.
     const early = await edgeward(on('update', 'confirm'));
@@ -96,7 +96,8 @@ describe('an update', () => {
     const old = await edgeward(on('update', 'install', 'toy.bundle'));
     expectRefused(old, 'rollback.security-version', exit('rollback'));
     const text = await outputOf(on('update', 'status'));
-    expect(text).toMatch(/^\* A {6}confirmed {2}[0-9a-f]{12}$/m);
+    expect(text).toMatch(/^\* A {6}confirmed {2}toy 2\.0\.0 {2}[0-9a-f]{12}$/m);
+    expect(text).toMatch(/^floors in tier T0, root version 1, no revocation list$/m);
     expect(text).toMatch(/^floor of toy on bench: security version 8$/m);
     expect(text).toMatch(/^2 good slots \(3 is whole\)$/m);
   });
@@ -124,6 +125,7 @@ describe('an update', () => {
     const golden = await jsonOf([...on('factory', 'install', 'toy.bundle'), '--golden']);
     expect(golden).toMatchObject({ staged: 'GOLDEN', next: 'factory' });
     expect(states(await statusOf('factory'))).toBe('empty empty staged');
+    expect((await statusOf('factory')).slots[2]).toMatchObject({ name: 'toy', version: '1.2.3' });
     await outputOf(on('factory', 'install', 'next.bundle'));
     expect(await jsonOf(on('factory', 'revert'))).toMatchObject({ reverted: 'GOLDEN' });
     expect(await booted('factory')).toContain('guarding toy 1.2.3 (full) from slot GOLDEN');
@@ -171,6 +173,28 @@ describe('check --boot', () => {
     const tier = [...on('check', 'check', '--boot'), '--floor-tier', 'T2', '--tcti', 'device:/no'];
     expectRefused(await edgeward(tier), 'floor.tier-missing', exit('floor'));
     await outputOf(on('check', 'check', '--boot'));
+  });
+});
+
+describe('a device that lost one of its two copies', () => {
+  it('makes it anew, GOLDEN or not, and is healthy where it cannot', async () => {
+    await outputOf([...on('lost', 'install', 'toy.bundle'), '--golden']);
+    await outputOf(on('lost', 'install', 'toy.bundle'));
+    await booted('lost');
+    const slot = bench.at('lost/slots/A');
+    writeFileSync(`${slot}/model.onnx`, 'garbage');
+    expect(await booted('lost')).toContain('"slot":"A","from":"bad","to":"confirmed"');
+    expect(await statusOf('lost')).toMatchObject({ active: 'B', redundancy: 3 });
+
+    const other = bench.at('lost/slots/B');
+    rmSync(other, { recursive: true });
+    writeFileSync(other, 'no folder');
+    const stderr = await booted('lost');
+    expect(stderr).toContain('guarding toy 1.2.3 (full) from slot A');
+    expect(stderr).toContain('"slot":"A","from":"confirmed","to":"without-copy"');
+    expect((await statusOf('lost')).active).toBe('B');
+    const healthy = await jsonOf(on('lost', 'check', '--boot'));
+    expect(healthy).toMatchObject({ healthy: true, slot: 'A' });
   });
 });
 

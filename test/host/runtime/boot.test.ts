@@ -142,16 +142,21 @@ describe('a tampered slot', () => {
     device.flip('A', 'model.onnx', 40);
     const one = await device.boot();
     expect([versionOf(one), one.slot, one.degraded]).toEqual(['2.0.0', 'B', false]);
+    // GOLDEN is no reason to go on with one copy of what runs.
     expect(words(device.events)).toEqual([
       'boot-refused A bundle.file-digest',
       'boot-verified B 2.0.0',
+      'A bad to confirmed: copied',
     ]);
+    expect(device.slots.status()).toMatchObject({ active: 'B', redundancy: 3 });
 
+    device.flip('A', 'model.onnx', 40);
     device.flip('B', 'manifest.suit', 300);
     const two = await device.boot();
     expect([versionOf(two), two.slot, two.degraded]).toEqual(['2.0.1', 'GOLDEN', true]);
     expect(words(device.events)).toEqual([
       'boot-refused B suit.digest',
+      'boot-refused A bundle.file-digest',
       'boot-verified GOLDEN 2.0.1',
       'installed GOLDEN 2.0.1',
     ]);
