@@ -3,16 +3,7 @@
  * bundles give the same bytes, and a model that hangs loses its worker.
  */
 import { execFile } from 'node:child_process';
-import {
-  copyFileSync,
-  cpSync,
-  existsSync,
-  mkdtempSync,
-  readdirSync,
-  rmSync,
-  statSync,
-  writeFileSync,
-} from 'node:fs';
+import { copyFileSync, cpSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { promisify } from 'node:util';
@@ -24,6 +15,7 @@ import type { Tensor } from '../../src/core/numeric/tensor.ts';
 import { judgedLines } from '../apps/cli/program.ts';
 import { openToyBench, type ToyBench } from '../apps/cli/toy-bench.ts';
 import { floats, TOY_INPUTS, toyRows } from '../apps/maker/toy.ts';
+import { whyStale } from '../built.ts';
 import { NODE_VERSIONS, NodeUnavailable, nodeBinary } from './node-binaries.ts';
 
 const root = resolve(import.meta.dirname, '../..');
@@ -212,18 +204,4 @@ function toyMixed(): Tensor {
 
 function rowOfToy(): number[] {
   return Array.from((toyRows(3, 1).x.data as Float32Array).subarray(0, 8));
-}
-
-/** Empty where `dist/` is younger than everything it is made from. */
-function whyStale(): string {
-  const built = join(root, 'dist/cli.cjs');
-  if (!existsSync(built)) return 'there is no dist/, run `npm run build`';
-  const builtMs = statSync(built).mtimeMs;
-  const newer = ['src', 'devices'].flatMap((folder) =>
-    readdirSync(join(root, folder), { recursive: true, encoding: 'utf8' })
-      .map((name) => join(folder, name))
-      .filter((path) => /\.(ts|json|onnx)$/.test(path))
-      .filter((path) => statSync(join(root, path)).mtimeMs > builtMs),
-  );
-  return newer.length === 0 ? '' : `dist/ is older than ${newer[0]}, run \`npm run build\``;
 }

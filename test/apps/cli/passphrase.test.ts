@@ -2,9 +2,10 @@
 import { spawn, spawnSync } from 'node:child_process';
 import { chmodSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join, resolve } from 'node:path';
+import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { EXIT_CODES } from '../../../src/apps/cli/exit-codes.ts';
+import { PROGRAM } from '../../built.ts';
 import { edgeward, ending, expectRefused, jsonOf, outputOf, type Ran } from './program.ts';
 
 const CLI = EXIT_CODES['cli'] as number;
@@ -69,11 +70,10 @@ describe('edgeward keygen --encrypt', () => {
 
 const tool = spawnSync('script', ['--version']).status === 0;
 const reason = tool ? '' : ' (no `script` command for a terminal here)';
-const MAIN = resolve(import.meta.dirname, '../../../src/apps/cli/main.ts');
 
 /** Runs at a terminal; each answer is typed when its question is there. stderr is in stdout. */
 function atTerminal(args: readonly string[], answers: readonly string[]): Promise<Ran> {
-  const command = [process.execPath, MAIN, ...args].map((word) => `'${word}'`).join(' ');
+  const command = [process.execPath, PROGRAM, ...args].map((word) => `'${word}'`).join(' ');
   const child = spawn('script', ['-q', '-e', '-c', command, '/dev/null']);
   let asked = 0;
   let seen = '';

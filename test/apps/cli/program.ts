@@ -1,7 +1,7 @@
 /** Runs the `edgeward` program as a child process, as a user would. */
 import { type ChildProcessWithoutNullStreams, spawn } from 'node:child_process';
-import { resolve } from 'node:path';
 import { expect } from 'vitest';
+import { PROGRAM } from '../../built.ts';
 
 export interface Ran {
   readonly code: number | null;
@@ -9,13 +9,11 @@ export interface Ran {
   readonly stderr: string;
 }
 
-const MAIN = resolve(import.meta.dirname, '../../../src/apps/cli/main.ts');
-
 export function startEdgeward(
   args: readonly string[],
   env: Readonly<Record<string, string>> = {},
 ): ChildProcessWithoutNullStreams {
-  return spawn(process.execPath, [MAIN, ...args], { env: { ...process.env, ...env } });
+  return spawn(process.execPath, [PROGRAM, ...args], { env: { ...process.env, ...env } });
 }
 
 /** Runs to the end; `input` is its standard input. */
