@@ -57,7 +57,9 @@ export function defineConfirm(program: Command): void {
 export function defineRevert(program: Command): void {
   const command = program
     .command('revert')
-    .description('take a release on trial back, or prefer the other good slot from now on');
+    .description(
+      'take a release that waits or is on trial back; with none, prefer the other good slot, GOLDEN last',
+    );
   onState(command).action(async (options) => (await import('./slots.ts')).revert(options));
 }
 
@@ -88,7 +90,11 @@ function onState(command: Command): Command {
 /** Where the rollback floor is kept, as the image fixes it. */
 function floorOptions(command: Command): Command {
   return command
-    .option('--floor-tier <T>', 'the rollback floor: T0 files, T1 fuses, T2 a TPM, or none', tier)
+    .option(
+      '--floor-tier <T>',
+      'the rollback floor: T0 files (default), T1 fuses, T2 a TPM, or none',
+      tier,
+    )
     .option('--tcti <TCTI>', 'T2: how to reach the TPM, for example device:/dev/tpmrm0')
     .option('--otp-for <CLASS/MODEL>', 'T1: the one model that the fuses count for', otpFor);
 }
@@ -104,8 +110,16 @@ export function trustOptions(command: Command): Command {
     .option('--revocations <FILE>', 'revocation list; once one was recorded, nothing runs without')
     .option('--class <C>', 'hardware class; bundles for another are refused')
     .option('--pin <VENDOR/CLASS/MODEL>', 'whose slots these are (default: the first release)', pin)
-    .option('--verification <MODE>', 'payloads at boot: full, lazy, or kernel (fs-verity)', mode)
-    .option('--profile <P>', 'development, or production (refuses development keys)', profile);
+    .option(
+      '--verification <MODE>',
+      'payloads at boot: full (default), lazy, or kernel (fs-verity)',
+      mode,
+    )
+    .option(
+      '--profile <P>',
+      'development (default), or production (refuses development keys)',
+      profile,
+    );
 }
 
 function pin(text: string): SetPin {

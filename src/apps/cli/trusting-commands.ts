@@ -38,6 +38,10 @@ function trusted(command: Command): Command {
     .option('--revocations <FILE>', 'revocation list, to refuse what it names')
     .option('--floor <S>', 'refuse security versions below it', whole(0))
     .option('--class <C>', 'hardware class; bundles for another are refused')
-    .option('--profile <P>', 'development, or production (refuses development keys)', profile)
+    .option(
+      '--profile <P>',
+      'development (default), or production (refuses development keys)',
+      profile,
+    )
     .option('--json', 'print JSON');
 }

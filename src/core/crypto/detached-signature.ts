@@ -3,7 +3,7 @@
  * machine with nothing but OpenSSL. The exact bytes to sign go out; the signature that comes back is
  * verified before it is written anywhere.
  */
-import { fromUtf8 } from '../base/bytes.ts';
+import { fromUtf8, toHex } from '../base/bytes.ts';
 import { assert, attempt, need, ok, type Result } from '../base/fault.ts';
 import { SIGNATURE_FILE_BYTES_MAX } from '../base/limits.ts';
 import { ED25519_SIGNATURE_BYTES, type Signer } from './ed25519.ts';
@@ -46,7 +46,16 @@ export function signerOf(publicKey: Uint8Array, signature: Uint8Array): Signer {
     thumbprint: thumbprintOf(publicKey),
     sign(message) {
       const check = isMlDsaKey(publicKey) ? verifyMlDsa : verifyTwice;
-      need(check(signature, message, publicKey));
+      const checked = check(signature, message, publicKey);
+      if (!checked.ok && checked.fault.code === 'crypto.bad-signature') {
+        const kid = toHex(thumbprintOf(publicKey)).slice(0, 12);
+        const what = `not a signature by ${kid} of these bytes`;
+        throw refuseCrypto(
+          'crypto.bad-signature',
+          `${what}: request them again, from the same inputs`,
+        );
+      }
+      need(checked);
       return signature;
     },
   };
