@@ -3,7 +3,6 @@ import { describe, expect, it } from 'vitest';
 import { TRIAL_ATTEMPTS } from '../../../src/core/base/limits.ts';
 import { bytesSource } from '../../../src/core/bundle/source.ts';
 import { floorOf } from '../../../src/core/trust/floor.ts';
-import { isLasting } from '../../../src/core/update/slot-set.ts';
 import { openSlots } from '../../../src/core/update/slots.ts';
 import type { UpdateStep } from '../../../src/core/update/step.ts';
 import { putByHand } from '../../simulate/attack-scenarios.ts';
@@ -17,15 +16,7 @@ import {
   install,
   provision,
 } from '../../simulate/device.ts';
-import {
-  FIRST,
-  GOLDEN,
-  type Release,
-  release,
-  SECOND,
-  THIRD,
-  TRUST,
-} from '../../simulate/releases.ts';
+import { FIRST, GOLDEN, type Release, SECOND, THIRD, TRUST } from '../../simulate/releases.ts';
 import { emptyDisk, SimDisk } from '../../simulate/sim-disk.ts';
 import { accepted, codeOf } from '../base/outcome.ts';
 
@@ -127,18 +118,6 @@ describe('boot', () => {
     expect(boot(made.device).booted?.slot).toBe('A');
   });
 
-  it('gives up no slot for one start with a wrong pin, or under a Node.js without ML-DSA', () => {
-    const made = confirmedBench();
-    const wrong = { vendor: 'example.com', hardwareClass: 'generic-arm64', model: 'stator' };
-    const outcome = boot(deviceOn(made.disk, wrong));
-    expect([outcome.booted, outcome.refusal?.code]).toEqual([undefined, 'update.pinned']);
-    expect(stateOf(made)).toBe('confirmed, confirmed, staged');
-    expect(boot(made.device).booted).toMatchObject({ slot: 'A', kind: 'confirmed' });
-    const lasting = (code: string): boolean => isLasting({ code, message: '', next: '' });
-    expect(lasting('crypto.no-ml-dsa')).toBe(false);
-    expect(lasting('crypto.bad-signature')).toBe(true);
-  });
-
   it('gives the safe output where the floors cannot be read', () => {
     const made = confirmedBench();
     for (const copy of [0, 1]) damage(made, `floor.${copy}`);
@@ -181,20 +160,6 @@ describe('boot', () => {
       'rollback.security-version',
     ]);
     expect(floorIn(made)).toBe(2);
-  });
-
-  it('without a record boots nothing from GOLDEN that the factory did not put there', () => {
-    const emptied = (made: Bench): Bench => {
-      for (const slot of ['A', 'B']) accepted(made.disk.remove(`${FOLDER}/slots/${slot}/READY`));
-      for (const copy of [0, 1]) damage(made, `boot.${copy}`);
-      return made;
-    };
-    const planted = confirmedBench();
-    bring(planted.device, THIRD);
-    const older = release('older', { securityVersion: 2, sequenceNumber: 2 });
-    putByHand(planted.disk, 'GOLDEN', older);
-    expect(boot(emptied(planted).device).refusal?.code).toBe('rollback.sequence');
-    expect(boot(emptied(confirmedBench()).device).booted).toMatchObject({ slot: 'GOLDEN' });
   });
 
   it('takes no other release for the one that was recorded, however well it is signed', () => {
