@@ -7,7 +7,8 @@ export type CliFaultCode =
   | 'cli.input'
   | 'cli.frame'
   | 'cli.slots'
-  | 'cli.not-running';
+  | 'cli.not-running'
+  | 'cli.stalled';
 
 export const CLI_FAULTS: FaultTable<CliFaultCode> = {
   'cli.option': 'Correct the option; `edgeward COMMAND --help` describes it.',
@@ -15,6 +16,8 @@ export const CLI_FAULTS: FaultTable<CliFaultCode> = {
   'cli.input': 'Name a folder that can be read, for a model with one input.',
   'cli.slots': 'Install a release first: `edgeward install F.bundle --state DIR --root root.cbor`.',
   'cli.not-running': 'Start the device: `edgeward run`, or its service.',
+  'cli.stalled':
+    'Send at least 4 KiB a second, or fetch the bundle first and install the file: a device that starts waits for this.',
   'cli.frame': 'Give one JSON object per line: an input name and its numbers.',
 };
 

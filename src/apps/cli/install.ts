@@ -6,6 +6,7 @@ import type { Slots } from '../../core/update/slots.ts';
 import { changeSlots } from '../../host/runtime/maintenance.ts';
 import { openBundleFile } from '../../host/store/bundle-file.ts';
 import { refuseCli } from './faults.ts';
+import { paced } from './paced-stream.ts';
 import { maintenanceOf, type StateFolderOptions } from './state-folder.ts';
 import { progress, say, sayJson, styled } from './terminal.ts';
 
@@ -68,9 +69,11 @@ function fromStdin(slots: Slots, how: InstallOptions): Promise<Result<Staged>> {
   return attemptAsync(async () => {
     const stream = slots.openInstall(how);
     try {
-      for await (const chunk of process.stdin) need(stream.push(chunk as Uint8Array));
+      for await (const chunk of paced(process.stdin)) need(stream.push(chunk));
     } catch (thrown) {
       stream.abort();
+      // A read that is still waited for would keep this process.
+      process.stdin.destroy();
       throw thrown;
     }
     return need(stream.finish());

@@ -195,6 +195,9 @@ export const SLOT_FILES_MAX: number = 256;
 
 /** How long a boot waits for a command that is changing the slots. */
 export const SLOTS_LOCK_WAIT_MS = 30_000;
+/** What an install from a stream waits for bytes beyond its pace: less than a boot waits for it. */
+export const STREAM_GRACE_MS: number = 20_000;
+export const STREAM_BYTES_PER_S_MIN: number = 4096;
 
 /** How often the device asks whether a golden vector is due. */
 export const CANARY_TICK_MS = 1000;
