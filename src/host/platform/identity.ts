@@ -70,11 +70,14 @@ function readSecret(path: string): Uint8Array | undefined {
   return secret;
 }
 
-/** Written when it is not there as it should be, not at every boot: cards wear out. */
+/**
+ * Written when it is not there as it should be, not at every boot: cards wear out. Nothing on the
+ * device reads it: where it cannot be written today, that is no reason to be without the key.
+ */
 function keepPublicKey(path: string, text: Uint8Array): void {
   const stored = readFileBounded(path, text.length);
   if (stored.ok && equalBytes(stored.value, text)) return;
-  need(writeFileAtomic(path, [text]));
+  writeFileAtomic(path, [text]);
 }
 
 /** Records without the key that sealed them mean a lost key: a new one would hide that. */

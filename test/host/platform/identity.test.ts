@@ -1,5 +1,13 @@
 /** The device's identity: made once, kept, and refused when its key is damaged or open to others. */
-import { chmodSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { readPublicKey } from '../../../src/core/crypto/pem.ts';
@@ -52,6 +60,19 @@ describe('loadIdentity', () => {
     writeFileSync(join(at, 'device.pub'), 'the key of somebody else'.repeat(99));
     accepted(loadIdentity(at));
     expect(readFileSync(join(at, 'device.pub'))).toEqual(right);
+  });
+
+  it('does without a public key that cannot be written: only an operator reads it', () => {
+    const at = folder();
+    const { keys } = accepted(loadIdentity(at));
+    rmSync(join(at, 'device.pub'));
+    mkdirSync(join(at, 'device.pub'));
+    expect(accepted(loadIdentity(at)).keys.macKey).toEqual(keys.macKey);
+    rmSync(join(at, 'device.pub'), { recursive: true });
+    accepted(loadIdentity(at));
+    expect(accepted(readPublicKey(readFileSync(join(at, 'device.pub')))).publicKey).toEqual(
+      keys.signer.publicKey,
+    );
   });
 
   it.each([
