@@ -6,7 +6,8 @@ import { digestOf, type SlotEntry, type SlotName } from '../../core/update/slot-
 import type { SlotsStatus } from '../../core/update/slots.ts';
 import { loadBoardProfile, thisBoard } from '../../host/platform/board.ts';
 import { systemClock } from '../../host/platform/clock.ts';
-import { isDeviceRunning } from '../../host/runtime/device-state.ts';
+import { runningMode } from '../../host/runtime/device-state.ts';
+import { refuseRuntime } from '../../host/runtime/faults.ts';
 import { openModel, RUN_ROLES } from '../../host/runtime/loaded-model.ts';
 import {
   changeSlots,
@@ -106,9 +107,7 @@ export async function check(options: RunningOptions): Promise<void> {
   const maintenance = maintenanceOf(options);
   const checked = need(
     await lookAtSlots(maintenance, async (folder) => {
-      if (running === true && !need(await isDeviceRunning(state))) {
-        throw refuseCli('cli.not-running', `no device runs on ${state}`);
-      }
+      if (running === true) await needRunning(state);
       const shown = folder.slots.status();
       const trial = onTrial(shown);
       if (trial !== undefined) return { trial, shown };
@@ -134,6 +133,14 @@ export async function check(options: RunningOptions): Promise<void> {
   if (options.json === true) sayJson({ healthy: true, slot: active, name, version, redundancy });
   else
     say(`${styled('green', 'healthy')} ${name} ${version} in slot ${active}, ${redundancy} good`);
+}
+
+/** A device that holds the folder and gives out what its model says. */
+async function needRunning(state: string): Promise<void> {
+  const mode = need(await runningMode(state));
+  if (mode === undefined) throw refuseCli('cli.not-running', `no device runs on ${state}`);
+  if (mode === 'nominal' || mode === 'degraded') return;
+  throw refuseRuntime('runtime.not-releasing', `the device on ${state} is in mode ${mode}`);
 }
 
 /** Verifies a slot and runs its golden vectors in a worker of its own. */

@@ -143,14 +143,13 @@ export function withPin(record: BootRecord, set: SlotSet, meta: ModelMetadata): 
 const READABLE_LATER: readonly string[] = ['disk.io', 'disk.denied', 'store.read'];
 /** Of a lasting family, and about who judges: another pin, root or Node.js admits the same bytes. */
 const OF_THE_JUDGE: readonly string[] = ['cose.unknown-key', 'crypto.no-ml-dsa', 'update.pinned'];
+/** Not `field` and `metadata`: intact signed metadata that cannot be read is of a newer Edgeward. */
 const LASTING: readonly string[] = [
   'bundle',
   'cbor',
   'cose',
   'crypto',
   'disk',
-  'field',
-  'metadata',
   'rollback',
   'suit',
   'update',

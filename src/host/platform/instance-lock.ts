@@ -19,7 +19,7 @@ export interface InstanceLock {
 
 /**
  * The folder must exist. The socket's name is made with a key of the device, so that no other local
- * user can take it beforehand. Where sockets are forbidden there is no lock. Not seen across network
+ * user can guess it; one who has seen it while it was held can take it afterwards. Where sockets are forbidden there is no lock. Not seen across network
  * namespaces. Fault: `platform.in-use`.
  */
 export function lockFolder(

@@ -8,16 +8,19 @@
  * | the floor record, or the TPM behind it | no model, no safe output on record |
  * | the boot counter (a disk that cannot be written) | no telemetry: its numbers would be used twice |
  */
-import { attempt, attemptAsync, type Fault, need, type Result } from '../../core/base/fault.ts';
+import { fromUtf8, utf8 } from '../../core/base/bytes.ts';
+import { attempt, attemptAsync, type Fault, need, ok, type Result } from '../../core/base/fault.ts';
 import { SLOTS_LOCK_WAIT_MS } from '../../core/base/limits.ts';
 import { deriveDeviceKeys } from '../../core/crypto/device-keys.ts';
+import { MODES, type ModeName } from '../../core/telemetry/vocabulary.ts';
 import type { FloorRecord } from '../../core/trust/floor.ts';
 import type { FloorStore, FloorTier } from '../../core/trust/floor-store.ts';
 import { type FloorOptions, openFloors } from '../platform/floors.ts';
 import { type DeviceIdentity, loadIdentity, newKeySeed } from '../platform/identity.ts';
 import { type InstanceLock, type LockPurpose, lockFolder } from '../platform/instance-lock.ts';
-import { lastEpoch, nextEpoch } from '../store/boot-counter.ts';
+import { countedFloors, lastEpoch, nextEpoch } from '../store/boot-counter.ts';
 import { refuseStore } from '../store/faults.ts';
+import { readFileBounded, removeFile, writeFileAtomic } from '../store/files.ts';
 
 export interface DeviceState {
   readonly identity: DeviceIdentity;
@@ -54,6 +57,8 @@ export function openState(options: StateOptions): Promise<Result<DeviceState>> {
     const slotsLocked = await lockSlots(stateFolder, macKey);
     if (!slotsLocked.ok) lock.release();
     const slotsLock = need(slotsLocked);
+    // The word of an earlier run; a folder that cannot be written keeps it.
+    removeFile(modePath(stateFolder));
     const counted = lastEpoch(stateFolder, macKey);
     const floors = attempt(() => {
       const store = need(openStateFloors(options, macKey));
@@ -82,7 +87,8 @@ export function openStateFloors(
   readOnly = false,
 ): Result<FloorStore> {
   const pinned = floorStore ?? { tier: 'T0' };
-  return openFloors({ ...pinned, folder: stateFolder, macKey, production, readOnly });
+  const opened = openFloors({ ...pinned, folder: stateFolder, macKey, production, readOnly });
+  return opened.ok ? ok(countedFloors(opened.value, stateFolder, macKey)) : opened;
 }
 
 /**
@@ -96,16 +102,33 @@ export function lockSlots(
   return lockWithin(stateFolder, macKey, 'slots', waitMs);
 }
 
-/** Whether a device holds the folder now. Faults: `store.*`, `platform.identity`. */
-export function isDeviceRunning(stateFolder: string): Promise<Result<boolean>> {
+/** Leaves word of the mode in the folder, for who asks from outside. Fault: `store.write`. */
+export function keepMode(stateFolder: string, mode: ModeName): Result<true> {
+  return writeFileAtomic(modePath(stateFolder), [utf8(`${mode}\n`)]);
+}
+
+function modePath(stateFolder: string): string {
+  return `${stateFolder}/mode`;
+}
+
+/**
+ * The mode of the device that holds the folder now, `undefined` where none does or it still boots. Whoever writes the
+ * folder can forge it: it is word of health, not evidence. Faults: `store.*`, `platform.identity`.
+ */
+export function runningMode(stateFolder: string): Promise<Result<ModeName | undefined>> {
   return attemptAsync(async () => {
     const lock = await lockFolder(stateFolder, need(loadIdentity(stateFolder)).keys.macKey);
-    if (!lock.ok) return lock.fault.code === 'platform.in-use';
-    lock.value.release();
-    return false;
+    if (lock.ok) lock.value.release();
+    else if (lock.fault.code !== 'platform.in-use') need(lock);
+    if (lock.ok) return undefined;
+    const kept = readFileBounded(modePath(stateFolder), MODE_BYTES_MAX);
+    if (!kept.ok && kept.fault.code !== 'store.not-found') need(kept);
+    const word = kept.ok ? fromUtf8(kept.value)?.trim() : undefined;
+    return MODES.find((mode) => mode === word);
   });
 }
 
+const MODE_BYTES_MAX = 16;
 const LOCK_PAUSE_MS = 50;
 /** Who only asks whether a device runs holds its lock for a moment: no reason not to start. */
 const LOOKED_AT_MS = 500;

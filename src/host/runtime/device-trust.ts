@@ -3,7 +3,7 @@
  * class and clock. What is newer than the record is adopted: from then on nothing older will do.
  */
 import { equalBytes } from '../../core/base/bytes.ts';
-import { attempt, need, type Result } from '../../core/base/fault.ts';
+import { attempt, type Fault, need, ok, type Result } from '../../core/base/fault.ts';
 import { REVOCATION_BYTES_MAX, ROOT_BYTES_MAX } from '../../core/base/limits.ts';
 import type { Clock } from '../../core/base/time.ts';
 import type { TrustProfile } from '../../core/trust/admissible.ts';
@@ -45,7 +45,12 @@ export function readTrust(files: TrustFiles, record: FloorRecord, clock: Clock):
  * As `readTrust`, and holds the device to what it read: first the floor record, then the copy of the
  * root, so that a loss of power in between leaves the recorded root at hand in the image.
  */
-export function adoptTrust(files: TrustFiles, floors: FloorStore, clock: Clock): Result<Trust> {
+export function adoptTrust(
+  files: TrustFiles,
+  floors: FloorStore,
+  clock: Clock,
+  onUnrecorded: (fault: Fault) => void,
+): Result<Trust> {
   return attempt(() => {
     const { record } = need(floors.read());
     const { root, bytes, kept } = need(readRoots(files, record));
@@ -53,8 +58,14 @@ export function adoptTrust(files: TrustFiles, floors: FloorStore, clock: Clock):
     const { revocations } = trust;
     let adopted = adoptRoot(record, root);
     if (revocations !== undefined) adopted = adoptRevocations(adopted, revocations);
-    if (adopted !== record) need(floors.write(adopted));
-    if (!kept) need(writeFileAtomic(keptRootPath(files), [bytes]));
+    const recorded = adopted === record ? ok(true) : floors.write(adopted);
+    // On a disk that cannot be written the newer trust counts for this boot, and is told.
+    if (!recorded.ok && recorded.fault.code !== 'store.write') need(recorded);
+    if (!recorded.ok) onUnrecorded(recorded.fault);
+    else if (!kept) {
+      const copied = writeFileAtomic(keptRootPath(files), [bytes]);
+      if (!copied.ok) onUnrecorded(copied.fault);
+    }
     return trust;
   });
 }

@@ -18,7 +18,7 @@ import { sampleBoard } from '../platform/probes.ts';
 import { bytesWritten } from '../store/files.ts';
 import { type Booted, bootModel, bundleName, NOTHING_BOOTED } from './boot.ts';
 import { openDeviceSlots } from './device-slots.ts';
-import { type DeviceState, lockSlots, openState } from './device-state.ts';
+import { type DeviceState, keepMode, lockSlots, openState } from './device-state.ts';
 import { adoptTrust } from './device-trust.ts';
 import {
   type FrameJudgement,
@@ -171,26 +171,30 @@ class RunningDevice implements Device {
     const { stateFolder, root, revocations, profile, hardwareClass, bundle, clock, board } =
       this.#options;
     const { pin, verification } = this.#options;
-    const { floors, identity } = this.#state;
-    if (!floors.ok) {
-      this.emit({ type: 'integrity.boot-refused', fault: floors.fault.code });
-      return { ...NOTHING_BOOTED, refusal: floors.fault };
+    const { floors: opened, epoch, identity } = this.#state;
+    if (!opened.ok) {
+      this.emit({ type: 'integrity.boot-refused', fault: opened.fault.code });
+      return { ...NOTHING_BOOTED, refusal: opened.fault };
     }
+    // What a boot that is not counted records, the next one could not tell from a removed counter.
+    const floors = epoch.ok ? opened.value : { ...opened.value, write: () => epoch };
     const { macKey } = identity.keys;
     const lock = need(await lockSlots(stateFolder, macKey));
     try {
       const files = { stateFolder, roots: rootsOf(root), revocations, profile, hardwareClass };
-      const trust = adoptTrust(files, floors.value, clock);
+      const trust = adoptTrust(files, floors, clock, ({ code, message }) =>
+        this.#log(`what is trusted now is not recorded: ${code}: ${message}`),
+      );
       // A device that was never set up has nothing to fall back to, and somebody sits before it.
-      const read = floors.value.read();
+      const read = floors.read();
       if (read.ok && read.value.record.rootSha256 === undefined) need(trust);
       return await bootModel({
         ...openDeviceSlots({
-          ...{ stateFolder, macKey, floors: floors.value, pin, verification },
+          ...{ stateFolder, macKey, floors, pin, verification },
           onEvent: this.emit,
           log: (line) => this.#log(line),
         }),
-        floors: floors.value,
+        floors,
         trust,
         bundlePath: bundle,
         ...{ board, clock, onEvent: this.emit },
@@ -222,6 +226,7 @@ class RunningDevice implements Device {
         onEvent,
       });
     }
+    this.#keepMode();
     this.#told(this.#reporter.birth(this.#birth()));
     const early = this.#early ?? [];
     this.#early = undefined;
@@ -272,7 +277,17 @@ class RunningDevice implements Device {
     this.#callBack(() => this.#options.onEvent?.(event));
     if (this.#early !== undefined) this.#early.push(event);
     else this.#told(this.#reporter.event(event));
-    if (event.type === 'mode.changed') this.#reporter.status(this.#status());
+    if (event.type === 'mode.changed') {
+      this.#reporter.status(this.#status());
+      this.#keepMode();
+    }
+  }
+
+  /** For `check --running`; a folder that cannot be written shows the mode of before, or none. */
+  #keepMode(): void {
+    if (this.#state.anonymous) return;
+    const kept = keepMode(this.#options.stateFolder, this.mode);
+    if (!kept.ok) this.#log(`${kept.fault.code}: ${kept.fault.message}`);
   }
 
   /** A report that could not be made never changes what the device does. */

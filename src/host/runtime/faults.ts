@@ -9,7 +9,8 @@ export type RuntimeFaultCode =
   | 'runtime.scrub'
   | 'runtime.busy'
   | 'runtime.given-up'
-  | 'runtime.not-installed';
+  | 'runtime.not-installed'
+  | 'runtime.not-releasing';
 
 export const RUNTIME_FAULTS: FaultTable<RuntimeFaultCode> = {
   'runtime.policy-mismatch':
@@ -24,6 +25,8 @@ export const RUNTIME_FAULTS: FaultTable<RuntimeFaultCode> = {
   'runtime.busy': 'Frames arrive faster than the model runs: send fewer, or wait for the answers.',
   'runtime.given-up':
     'The release was tried here and given up: install another one, or try it anew with `edgeward install`.',
+  'runtime.not-releasing':
+    'Read in the log of the device, or in its events, why no model output leaves it.',
   'runtime.not-installed':
     'No release is installed: `edgeward install` one, or start once with a bundle.',
 };

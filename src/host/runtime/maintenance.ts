@@ -2,7 +2,7 @@
  * Slots beside or before a running device: for the commands that install, show, confirm and revert.
  * A change waits its turn and holds the lock of the slots; a look changes nothing at all.
  */
-import { attemptAsync, need, type Result } from '../../core/base/fault.ts';
+import { attemptAsync, type Fault, need, type Result } from '../../core/base/fault.ts';
 import { cryptoSelfTest } from '../../core/crypto/self-test.ts';
 import type { EdgeEvent } from '../../core/telemetry/event.ts';
 import type { TrustProfile } from '../../core/trust/admissible.ts';
@@ -66,7 +66,8 @@ export function changeSlots<T>(
       keepFirstFloor(floors, counted);
       // From here on a floor record without a boot counter is one that somebody removed.
       if (counted === 0) need(nextEpoch(options.stateFolder, macKey));
-      const trust = need(adoptTrust(filesOf(options), floors, systemClock));
+      const refuse = (fault: Fault): void => void need({ ok: false, fault });
+      const trust = need(adoptTrust(filesOf(options), floors, systemClock, refuse));
       return await act({ slots: slotsOf(options, identity, floors), floors, trust });
     } finally {
       lock.release();

@@ -1,7 +1,8 @@
 /** `install`, `approve`, `status`, `confirm`, `revert` and `check`, as an operator and an updater use them. */
-import { createReadStream, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { createReadStream, existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { EXIT_CODES, EXIT_TRY_AGAIN, EXIT_USAGE } from '../../../src/apps/cli/exit-codes.ts';
+import { until } from '../../host/uplink/brokers.ts';
 import {
   edgeward,
   ending,
@@ -146,13 +147,27 @@ describe('check --boot', () => {
 
     const still = await edgeward([...on('check', 'check', '--boot'), '--running']);
     expectRefused(still, 'cli.not-running', exit('cli'));
+    const saidMode = (): string => {
+      const path = bench.at('check/mode');
+      return existsSync(path) ? readFileSync(path, 'utf8') : '';
+    };
+    rmSync(bench.at('check/mode'));
     const device = startEdgeward(on('check', 'run'));
     const ended = ending(device);
-    await new Promise((resolve) => device.stderr.once('data', resolve));
+    await until(() => saidMode() === 'nominal\n');
     const running = await jsonOf([...on('check', 'check', '--boot'), '--running']);
     expect(running).toMatchObject({ healthy: true });
     device.kill('SIGTERM');
     expect((await ended).code).toBe(0);
+
+    // It runs, and gives out nothing: an updater must not call that good.
+    const elsewhere = startEdgeward([...on('check', 'run'), '--class', 'elsewhere']);
+    const elsewhereEnded = ending(elsewhere);
+    await until(() => saidMode() === 'safe\n');
+    const safe = await edgeward([...on('check', 'check', '--boot'), '--running']);
+    expectRefused(safe, 'runtime.not-releasing', exit('runtime'), /in mode safe/);
+    elsewhere.kill('SIGTERM');
+    expect((await elsewhereEnded).code).toBe(0);
 
     const model = bench.at('check/slots/A/model.onnx');
     const bytes = readFileSync(model);
@@ -165,9 +180,9 @@ describe('check --boot', () => {
     for (const path of floors) rmSync(path);
     expectRefused(
       await edgeward(on('check', 'check', '--boot')),
-      'store.corrupt',
-      exit('store'),
-      /rollback record is gone/,
+      'floor.rolled-back',
+      exit('floor'),
+      /generation 0/,
     );
     for (const [i, path] of floors.entries()) writeFileSync(path, kept[i] as Buffer);
     const tier = [...on('check', 'check', '--boot'), '--floor-tier', 'T2', '--tcti', 'device:/no'];

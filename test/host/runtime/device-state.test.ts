@@ -16,7 +16,12 @@ import type { EdgeEvent } from '../../../src/core/telemetry/event.ts';
 import { loadIdentity } from '../../../src/host/platform/identity.ts';
 import { lockFolder } from '../../../src/host/platform/instance-lock.ts';
 import { type Device, startDevice } from '../../../src/host/runtime/device.ts';
-import { isDeviceRunning, lockSlots, openState } from '../../../src/host/runtime/device-state.ts';
+import {
+  keepMode,
+  lockSlots,
+  openState,
+  runningMode,
+} from '../../../src/host/runtime/device-state.ts';
 import type { DeviceOptions } from '../../../src/host/runtime/options.ts';
 import { provisionTier } from '../../../src/host/store/floor-tier.ts';
 import { accepted, codeOf } from '../../core/base/outcome.ts';
@@ -176,7 +181,9 @@ describe('the records', () => {
       ['epoch.0', 'epoch.1'],
     ] as const;
     for (const harm of [tear, remove, fold, lead]) {
-      expect(await harmed(floor, harm), `${harm}`).toEqual(inSafe('store.corrupt'));
+      // A record that is gone is older than what was counted.
+      const code = harm === remove ? 'floor.rolled-back' : 'store.corrupt';
+      expect(await harmed(floor, harm), `${harm}`).toEqual(inSafe(code));
     }
     for (const harm of [tear, remove, fold]) {
       expect(await harmed(epoch, harm), `${harm}`).toEqual(inSafe('store.corrupt'));
@@ -290,10 +297,15 @@ describe('the parts of a state', () => {
   it('are of one process at a time, and the slots of one change at a time', async () => {
     const stateFolder = folder();
     const { macKey } = accepted(loadIdentity(stateFolder)).keys;
-    expect(accepted(await isDeviceRunning(stateFolder))).toBe(false);
+    expect(accepted(await runningMode(stateFolder))).toBeUndefined();
+    accepted(keepMode(stateFolder, 'nominal'));
+    expect(accepted(await runningMode(stateFolder))).toBeUndefined();
     const state = accepted(await openState({ stateFolder, production: true }));
     expect(codeOf(await openState({ stateFolder, production: true }))).toBe('platform.in-use');
-    expect(accepted(await isDeviceRunning(stateFolder))).toBe(true);
+    // The word of an earlier run is no word of this one.
+    expect(accepted(await runningMode(stateFolder))).toBeUndefined();
+    accepted(keepMode(stateFolder, 'degraded'));
+    expect(accepted(await runningMode(stateFolder))).toBe('degraded');
     const slots = accepted(await lockSlots(stateFolder, macKey));
     expect(codeOf(await lockSlots(stateFolder, macKey, 0))).toBe('platform.in-use');
     const waiting = lockSlots(stateFolder, macKey);
@@ -315,7 +327,7 @@ describe('the parts of a state', () => {
     const state = await used();
     expect(readdirSync(state).sort()).toEqual([
       ...['boot.0', 'boot.1', 'device.key', 'device.pub', 'epoch.0', 'epoch.1'],
-      ...['floor.0', 'floor.1', 'root.cbor', 'slots'],
+      ...['floor.0', 'floor.1', 'mode', 'root.cbor', 'slots'],
     ]);
   });
 });

@@ -2,13 +2,14 @@
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import type { Result } from '../../../src/core/base/fault.ts';
+import { err, faultOf, type Result } from '../../../src/core/base/fault.ts';
 import { bytesSource } from '../../../src/core/bundle/source.ts';
 import { signerFromSeed } from '../../../src/core/crypto/ed25519.ts';
 import type { FloorRecord } from '../../../src/core/trust/floor.ts';
 import { decodeRoot } from '../../../src/core/trust/root.ts';
 import type { Trust } from '../../../src/core/update/slot-set.ts';
 import { adoptTrust, readTrust, type TrustFiles } from '../../../src/host/runtime/device-trust.ts';
+import { STORE_FAULTS } from '../../../src/host/store/faults.ts';
 import { accepted, codeOf } from '../../core/base/outcome.ts';
 import { makePipe, scratch } from '../store/folder.ts';
 import { Machine, words } from './machine.ts';
@@ -44,10 +45,14 @@ interface Given {
 class Trusting extends Machine {
   readonly files: string = folder();
   readonly listPath: string = join(this.files, 'revocations.cbor');
+  /** Codes of what was trusted and could not be written down. */
+  readonly unrecorded: string[] = [];
 
   /** As a start of the device does it; the list of the start before stays where it is. */
   adopt(given: Given = {}): Result<Trust> {
-    return adoptTrust(this.trustFiles(given), this.floors, stillClock());
+    return adoptTrust(this.trustFiles(given), this.floors, stillClock(), ({ code }) => {
+      this.unrecorded.push(code);
+    });
   }
 
   read(given: Given = {}): Result<Trust> {
@@ -186,7 +191,7 @@ describe('root files', () => {
     ];
     for (const [path, code] of paths) {
       const files = { ...box.trustFiles({}), roots: [path] };
-      const trust = adoptTrust(files, box.floors, stillClock());
+      const trust = adoptTrust(files, box.floors, stillClock(), () => {});
       expect(codeOf(trust)).toMatch(code);
       const { model, refusal, fallback } = await box.boot(undefined, { trust });
       expect([model, refusal?.code, rowOf(fallback)]).toEqual([undefined, codeOf(trust), [1, 2]]);
@@ -199,11 +204,20 @@ describe('root files', () => {
     expect(codeOf(box.adopt({ roots: [] }))).not.toBe('accepted');
   });
 
-  it('cannot be kept over a folder that stands in the way: nothing is trusted without its copy', () => {
+  it('that cannot be kept or recorded count for this boot, and that is told', () => {
     const box = device();
     rmSync(box.keptRoot());
     mkdirSync(box.keptRoot());
-    for (let i = 0; i < 2; i++) expect(codeOf(box.adopt())).toBe('store.write');
+    for (let i = 0; i < 2; i++) expect(codeOf(box.adopt())).toBe('accepted');
+    expect(box.unrecorded).toEqual(['store.write', 'store.write']);
+    const before = box.record();
+    const full = () => err(faultOf(STORE_FAULTS, 'store.write', 'ENOSPC'));
+    const files = box.trustFiles({ roots: [V3, V4] });
+    const told: string[] = [];
+    const stuck = { ...box.floors, write: full };
+    const trust = adoptTrust(files, stuck, stillClock(), ({ code }) => told.push(code));
+    expect([versionOf(trust), told]).toEqual([4, ['store.write']]);
+    expect(box.record()).toEqual(before);
   });
 });
 
@@ -313,7 +327,9 @@ describe('a revocation', () => {
     rmSync(box.listPath, { recursive: true });
     // A start that names no list at all is no way around it.
     const { revocations: _, ...files } = box.trustFiles({});
-    expect(box.chooses(adoptTrust(files, box.floors, stillClock()))).toBe('revocation.missing');
+    expect(box.chooses(adoptTrust(files, box.floors, stillClock(), () => {}))).toBe(
+      'revocation.missing',
+    );
     expect(box.record().revocationVersion).toBe(3);
     expect(box.states()).toEqual(['confirmed', 'confirmed', 'empty']);
     expect(box.chooses(box.adopt({ list: revocationBytes({ version: 3 }) }))).toBe('1.0.0');

@@ -49,9 +49,9 @@ describe('a change', () => {
     const { macKey } = accepted(loadIdentity(state)).keys;
     expect(accepted(lastEpoch(state, macKey))).toBe(1);
     for (const name of ['floor.0', 'floor.1']) rmSync(join(state, name));
-    expect(codeOf(await install(options, TWO))).toBe('store.corrupt');
+    expect(codeOf(await install(options, TWO))).toBe('floor.rolled-back');
     // A look that found nothing to be wrong here would call a device healthy that runs no model.
-    expect(codeOf(await lookAtSlots(options, states))).toBe('store.corrupt');
+    expect(codeOf(await lookAtSlots(options, states))).toBe('floor.rolled-back');
   });
 
   it('counts no boot', async () => {
