@@ -29,7 +29,8 @@ export async function infer(file: string, options: InferOptions): Promise<void> 
       else say(judgementLine(String(row).padStart(5), judgement));
     }
   } finally {
-    await session.close();
+    // Nothing waits for the end of the worker: every row has its answer.
+    void session.close();
   }
   if (options.json !== true) {
     const counts = Object.entries(session.verdicts).filter(([, count]) => count > 0);

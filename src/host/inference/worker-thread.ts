@@ -15,12 +15,34 @@ const WORKER_URL = new URL(
   import.meta.url,
 );
 
+let prepared: Worker | undefined;
+
+/**
+ * Starts a thread ahead of its use, while something else is verified: it knows nothing yet. It keeps
+ * no process alive. For a program that needs one worker and then ends.
+ */
+export function prepareOrtWorker(): void {
+  if (prepared !== undefined) return;
+  const worker = startThread(WORKER_URL);
+  worker.unref();
+  const forget = (): void => {
+    if (prepared === worker) prepared = undefined;
+  };
+  // One that ends by itself is not handed out; who is handed one listens for himself.
+  worker.once('error', forget).once('exit', forget);
+  prepared = worker;
+}
+
+/** The prepared thread, or a new one. */
 export function startOrtWorker(): WorkerThread {
-  return startThread(WORKER_URL);
+  const worker = prepared ?? startThread(WORKER_URL);
+  prepared = undefined;
+  worker.ref();
+  return worker;
 }
 
 /** A fresh thread with no environment, no flags and nothing of ours on its standard streams. */
-export function startThread(url: URL): WorkerThread {
+export function startThread(url: URL): Worker {
   const worker = new Worker(url, {
     name: 'edgeward-inference',
     argv: [],

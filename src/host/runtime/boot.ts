@@ -1,6 +1,7 @@
 /** The way from a state folder to a model that runs, or to the reason why none does. */
 import { equalBytes } from '../../core/base/bytes.ts';
 import { attempt, type Fault, faultOf, need, type Result } from '../../core/base/fault.ts';
+import { GOLDEN_BOOT_RUNS } from '../../core/base/limits.ts';
 import type { Clock } from '../../core/base/time.ts';
 import { type PayloadCheck, readManifestEntry } from '../../core/bundle/layout.ts';
 import { verifyTwice } from '../../core/crypto/second-opinion.ts';
@@ -95,7 +96,7 @@ async function climb(
       if (outcome.refusal?.code !== 'update.nothing-good') refusal = outcome.refusal ?? refusal;
       return safe(input, refusal ?? nothingGood(input));
     }
-    const opened = await openModel(booted.bundle, board, clock);
+    const opened = await openModel(booted.bundle, board, clock, GOLDEN_BOOT_RUNS);
     if (opened.ok) {
       const { slot, bundle } = booted;
       onEvent({ type: 'integrity.boot-verified', bundle: bundleName(bundle), slot });

@@ -1,12 +1,7 @@
 /** From a verified bundle to a model that is ready to judge frames: policy, session, self-test. */
 import { equalBytes } from '../../core/base/bytes.ts';
 import { assert, attempt, attemptAsync, need, type Result } from '../../core/base/fault.ts';
-import {
-  GOLDEN_BOOT_RUNS,
-  GOLDEN_WARM_MS_MAX,
-  RESPAWN_WINDOW_MS,
-  RESPAWNS_MAX,
-} from '../../core/base/limits.ts';
+import { GOLDEN_WARM_MS_MAX, RESPAWN_WINDOW_MS, RESPAWNS_MAX } from '../../core/base/limits.ts';
 import type { Clock } from '../../core/base/time.ts';
 import type { Golden } from '../../core/bundle/golden-codec.ts';
 import type { Dim, InputSchema, IoSchema } from '../../core/bundle/io-schema.ts';
@@ -87,11 +82,15 @@ export function readGuarding(bundle: VerifiedBundle): Result<Guarding> {
   });
 }
 
-/** Faults: those of `readGuarding`, `inference.*`, `runtime.ports`, `runtime.self-test`. */
+/**
+ * Every golden vector runs once, and on to `goldenRuns`. Faults: those of `readGuarding`,
+ * `inference.*`, `runtime.ports`, `runtime.self-test`.
+ */
 export function openModel(
   bundle: VerifiedBundle,
   board: BoardLimits,
   clock: Clock,
+  goldenRuns: number = 1,
 ): Promise<Result<LoadedModel>> {
   return attemptAsync(async () => {
     const guarding = need(readGuarding(bundle));
@@ -114,7 +113,7 @@ export function openModel(
     const ready = await attemptAsync(async () => {
       checkPorts('input', io.inputs, engine.inputs);
       checkPorts('output', io.outputs, engine.outputs);
-      need(await selfTest(GOLDEN_BOOT_RUNS));
+      need(await selfTest(goldenRuns));
     });
     if (!ready.ok) await engine.close();
     need(ready);
