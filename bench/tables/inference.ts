@@ -31,7 +31,7 @@ const MODELS: readonly BenchModel[] = [
 /** Both peers get it: a device judges frames for months, and V8 compiles what it calls in seconds. */
 const WARM_MS = 2000;
 const FIRST_RUNS = 60;
-const BATCH_MS = 25;
+const BATCH_MS = 100;
 const FRAMES = 32;
 
 export async function inferenceTable(bench: Bench): Promise<Table> {
