@@ -14,7 +14,7 @@ import { refuseCli } from './faults.ts';
 import { openModelFiles } from './model-files.ts';
 import { writeOutput } from './output-file.ts';
 import { inputsOf, type SigningOptions, signingWay, writeRequest } from './signing-way.ts';
-import { note, say, sayJson, styled } from './terminal.ts';
+import { noteDevelopment, say, sayJson, styled } from './terminal.ts';
 import { identityOf } from './trusted-bundle.ts';
 
 export interface PackOptions extends SigningOptions {
@@ -101,7 +101,7 @@ function tell(
     say(`  safe output: ${bundle.meta.safeOutput ? 'declared' : 'none declared: withhold'}`);
   }
   if (development) {
-    note(styled('yellow', 'signed with DEVELOPMENT keys: not for production', 'stderr'));
+    noteDevelopment();
   }
 }
 

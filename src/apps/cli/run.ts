@@ -10,7 +10,7 @@ import { folderFrames } from './folder-feed.ts';
 import { judgementJson, judgementLine } from './judgement-line.ts';
 import { lineFrames, type NamedFrame } from './line-feed.ts';
 import { type DeviceTrustOptions, floorStoreOf } from './state-folder.ts';
-import { note, printable, say, sayJson, styled } from './terminal.ts';
+import { note, noteDevelopment, printable, say, sayJson, styled } from './terminal.ts';
 
 const PEM_BYTES_MAX = 256 * 1024;
 const PASSWORD_BYTES_MAX = 1024;
@@ -105,7 +105,7 @@ function introduce(device: Device): void {
     const { name, version, detection } = bundle.meta;
     note(`guarding ${name} ${version} (${detection}) from slot ${device.slot}`);
     if (bundle.development) {
-      note(styled('yellow', 'signed with DEVELOPMENT keys: not for production', 'stderr'));
+      noteDevelopment();
     }
   }
   if (refusal !== undefined) {

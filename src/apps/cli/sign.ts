@@ -8,7 +8,7 @@ import { requestBundleSignature, signBundle } from '../maker/signing.ts';
 import { refuseCli } from './faults.ts';
 import { writeOutput } from './output-file.ts';
 import { inputsOf, type SigningOptions, signingWay, writeRequest } from './signing-way.ts';
-import { note, printable, say, sayJson, styled } from './terminal.ts';
+import { note, noteDevelopment, printable, say, sayJson, styled } from './terminal.ts';
 
 export interface SignOptions extends SigningOptions {
   readonly add?: boolean;
@@ -82,6 +82,6 @@ function warnOf(
     note(styled('yellow', why, 'stderr'));
   }
   if (keys.some(({ development }) => development)) {
-    note(styled('yellow', 'signed with DEVELOPMENT keys: not for production', 'stderr'));
+    noteDevelopment();
   }
 }

@@ -1,6 +1,6 @@
 /** `edgeward status`, `confirm`, `revert` and `check`: what the slots of a device hold, and their health. */
 import { toHex } from '../../core/base/bytes.ts';
-import { need, type Result } from '../../core/base/fault.ts';
+import { need } from '../../core/base/fault.ts';
 import type { VerifiedBundle } from '../../core/trust/verify.ts';
 import { digestOf, type SlotEntry, type SlotName } from '../../core/update/slot-table.ts';
 import type { SlotsStatus } from '../../core/update/slots.ts';
@@ -151,12 +151,8 @@ async function proveItRuns(
 ): Promise<VerifiedBundle> {
   const bundle = need(slots.judge(slot, 're-verify', { trust, keep: RUN_ROLES }));
   const limits = need(await loadBoardProfile(board ?? thisBoard()));
-  const opened: Result<{ readonly engine: { close(): Promise<unknown> } }> = await openModel(
-    bundle,
-    limits,
-    systemClock,
-  );
-  await need(opened).engine.close();
+  const { engine } = need(await openModel(bundle, limits, systemClock));
+  await engine.close();
   return bundle;
 }
 

@@ -71,6 +71,11 @@ export function note(line: string): void {
   write('stderr', `${line}\n`);
 }
 
+/** Where development keys are accepted it is said, each time. */
+export function noteDevelopment(): void {
+  note(styled('yellow', 'signed with DEVELOPMENT keys: not for production', 'stderr'));
+}
+
 /** One JSON document a line; what JSON cannot say (NaN, infinities) becomes null. */
 export function sayJson(value: unknown): void {
   // The same escapes in JSON: it parses to the same value.

@@ -9,7 +9,7 @@ import { type VerifiedBundle, type VerifyOptions, verifyBundle } from '../../cor
 import { systemClock } from '../../host/platform/clock.ts';
 import { readRevocations, readRoot, trustContext } from '../../host/runtime/trust-state.ts';
 import { openBundleFile } from '../../host/store/bundle-file.ts';
-import { note, progress, styled } from './terminal.ts';
+import { noteDevelopment, progress } from './terminal.ts';
 
 export interface TrustOptions {
   readonly root: string;
@@ -49,7 +49,7 @@ export function openTrusted(
 /** Development keys are accepted outside production, and it is said. */
 export function warnDevelopment(bundle: VerifiedBundle): void {
   if (!bundle.development) return;
-  note(styled('yellow', 'signed with DEVELOPMENT keys: not for production', 'stderr'));
+  noteDevelopment();
 }
 
 /** What names a verified bundle, for people and programs; digests in hexadecimal. */

@@ -5,7 +5,6 @@
 import { attemptAsync, type Fault, need, type Result } from '../../core/base/fault.ts';
 import { cryptoSelfTest } from '../../core/crypto/self-test.ts';
 import type { EdgeEvent } from '../../core/telemetry/event.ts';
-import type { TrustProfile } from '../../core/trust/admissible.ts';
 import { refuseTrust } from '../../core/trust/faults.ts';
 import type { FloorStore, FloorTier } from '../../core/trust/floor-store.ts';
 import type { SetPin } from '../../core/update/boot-record.ts';
@@ -24,15 +23,10 @@ import {
   needNothingRemoved,
   openStateFloors,
 } from './device-state.ts';
-import { adoptTrust, readTrust } from './device-trust.ts';
+import { adoptTrust, readTrust, type TrustFiles } from './device-trust.ts';
 import { refuseRuntime } from './faults.ts';
 
-export interface MaintenanceOptions {
-  readonly stateFolder: string;
-  readonly roots: readonly string[];
-  readonly revocations?: string | undefined;
-  readonly profile: TrustProfile;
-  readonly hardwareClass?: string | undefined;
+export interface MaintenanceOptions extends TrustFiles {
   readonly pin?: SetPin | undefined;
   readonly floorStore?: FloorStoreOptions | undefined;
   /** `kernel` has fs-verity seal what is installed. */
@@ -67,7 +61,7 @@ export function changeSlots<T>(
       // From here on a floor record without a boot counter is one that somebody removed.
       if (counted === 0) need(nextEpoch(options.stateFolder, macKey));
       const refuse = (fault: Fault): void => void need({ ok: false, fault });
-      const trust = need(adoptTrust(filesOf(options), floors, systemClock, refuse));
+      const trust = need(adoptTrust(options, floors, systemClock, refuse));
       return await act({ slots: slotsOf(options, identity, floors), floors, trust });
     } finally {
       lock.release();
@@ -125,18 +119,13 @@ export function lookAtSlots<T>(
     const floors = need(openStateFloors(stateOf(options), macKey, true));
     const { record } = need(floors.read());
     needNothingRemoved(record, need(lastEpoch(stateFolder, macKey)));
-    const trust = need(readTrust(filesOf(options), record, systemClock));
+    const trust = need(readTrust(options, record, systemClock));
     return await act({ slots: slotsOf(options, identity, floors), floors, trust });
   });
 }
 
 function stateOf({ stateFolder, floorStore, profile }: MaintenanceOptions) {
   return { stateFolder, floorStore, production: profile === 'production' };
-}
-
-function filesOf(options: MaintenanceOptions) {
-  const { stateFolder, roots, revocations, profile, hardwareClass } = options;
-  return { stateFolder, roots, revocations, profile, hardwareClass };
 }
 
 function slotsOf(options: MaintenanceOptions, identity: DeviceIdentity, floors: FloorStore): Slots {
