@@ -11,6 +11,7 @@ import { HEALTH_METRICS, type Health } from '../../core/telemetry/health.ts';
 import type { Status } from '../../core/telemetry/status.ts';
 import { buildTopic } from '../../core/telemetry/topic.ts';
 import type { ModeName } from '../../core/telemetry/vocabulary.ts';
+import type { FloorStore } from '../../core/trust/floor-store.ts';
 import { payloadOf, type VerifiedBundle } from '../../core/trust/verify.ts';
 import type { SlotName } from '../../core/update/slot-table.ts';
 import { newBootSeed } from '../platform/identity.ts';
@@ -78,6 +79,12 @@ export function startDevice(options: DeviceOptions): Promise<Result<Device>> {
       throw thrown;
     }
   });
+}
+
+/** No root was ever adopted here. */
+function isNew(floors: FloorStore): boolean {
+  const read = floors.read();
+  return read.ok && read.value.record.rootSha256 === undefined;
 }
 
 class RunningDevice implements Device {
@@ -186,8 +193,7 @@ class RunningDevice implements Device {
         this.#log(`what is trusted now is not recorded: ${code}: ${message}`),
       );
       // A device that was never set up has nothing to fall back to, and somebody sits before it.
-      const read = floors.read();
-      if (read.ok && read.value.record.rootSha256 === undefined) need(trust);
+      if (!trust.ok && isNew(floors)) need(trust);
       return await bootModel({
         ...openDeviceSlots({
           ...{ stateFolder, macKey, floors, pin, verification },
@@ -279,7 +285,8 @@ class RunningDevice implements Device {
     else this.#told(this.#reporter.event(event));
     if (event.type === 'mode.changed') {
       this.#reporter.status(this.#status());
-      this.#keepMode();
+      // While the session begins, the mode that it has come to is not the device's yet.
+      if (this.#early === undefined) this.#keepMode();
     }
   }
 
