@@ -140,6 +140,12 @@ export class Generation {
 
   #takeFromBlock(): void {
     if (!this.alive) return;
+    // A worker stores its answer and then wakes us. Who saw the answer in between has asked the next
+    // thing when that wake-up comes: it announces nothing, and we listen on.
+    if (this.#block.isUnanswered) {
+      this.#listen();
+      return;
+    }
     const pending = this.#pending;
     const outputs = this.#block.isAnswered ? this.#block.take(this.#outputs, 'copies') : undefined;
     if (pending?.kind === 'ran' && outputs !== undefined) {

@@ -137,9 +137,15 @@ export class RunBlock {
     return Atomics.load(this.#flags, ANSWERED) === ANSWERED_HERE;
   }
 
+  /** Not the opposite of `isAnswered`: a hostile worker writes other flags. */
+  get isUnanswered(): boolean {
+    return Atomics.load(this.#flags, ANSWERED) === NOTHING;
+  }
+
   /**
-   * Resolves after `answer` or `release`, and in a later turn of the event loop: frames that follow
-   * each other closely must not keep everything else waiting.
+   * Resolves after `answer` or `release`, at times for an answer that was taken before, and in a
+   * later turn of the event loop: frames that follow each other closely must not keep everything else
+   * waiting.
    */
   async woken(): Promise<void> {
     this.#answeredLookout.look();

@@ -268,7 +268,6 @@ describe('a worker that answers in the block', () => {
   });
 
   const ways: readonly [string, (thread: ScriptedThread) => void][] = [
-    ['wakes with no answer', (thread) => thread.block.release()],
     ['wakes with an unknown flag', (thread) => words(thread).fill(2, 16, 17)],
     ['states a rank that is no number', (thread) => numbers(thread).fill(Number.NaN, 0, 1)],
     ['states a rank beyond the limit', (thread) => numbers(thread).fill(9, 0, 1)],
@@ -304,6 +303,35 @@ describe('a worker that answers in the block', () => {
     await vi.waitUntil(() => threads[0]?.terminated === 1);
     expect(await run(engine)).toBe(7);
     expect(engine.stats()).toMatchObject({ generation: 2, respawnsLeft: 2 });
+  });
+
+  it('wakes too late, when the next run was asked: that run waits for its own answer', async () => {
+    const { engine } = await openOn(
+      scripted((thread, { id }) => {
+        // The wake-up of a run before, or of nothing at all, comes ahead of each answer.
+        thread.block.release();
+        setTimeout(() => {
+          thread.block.release();
+          put(thread, id, id);
+        }, 2);
+      }),
+    );
+    for (const id of [2, 3, 4, 5]) expect(await run(engine)).toBe(id);
+    expect(engine.stats()).toMatchObject({ generation: 1, repliesDropped: 0, runs: 4 });
+  });
+
+  it('wakes without ever an answer: its deadline ends it', async () => {
+    const { engine, threads } = await openOn(
+      scripted((thread) => {
+        const waking = setInterval(() => thread.block.release(), 1);
+        thread.once('terminated', () => clearInterval(waking));
+      }),
+      good,
+    );
+    const late = await engine.run(named({ x }), 20);
+    expect(!late.ok && late.fault.code).toBe('inference.deadline');
+    threads[0]?.emit('terminated');
+    expect(await run(engine)).toBe(7);
   });
 
   it('never: its deadline ends it, and lets go of the block', async () => {
