@@ -2,6 +2,7 @@
 import { spawnSync } from 'node:child_process';
 import { existsSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
+import { buildSync } from 'esbuild';
 import type budgets from './budgets.json';
 
 export interface Bench {
@@ -61,6 +62,25 @@ export function bigBundle(bench: Bench, mb: number): string {
   const program = join(import.meta.dirname, 'programs/big-bundle.ts');
   run([process.execPath, program, path, String(mb), inFolder(bench, 'release.key')]);
   return path;
+}
+
+/** What `programs/verify-as.ts` does, as a file that starts as the CLI does. */
+export function verifyAs(
+  bench: Bench,
+  ...args: readonly [check: string, roles: string, bundle: string, root: string]
+): [string, ...string[]] {
+  const outfile = inFolder(bench, 'verify-as.cjs');
+  if (!existsSync(outfile)) {
+    buildSync({
+      entryPoints: [join(import.meta.dirname, 'programs/verify-as.ts')],
+      outfile,
+      bundle: true,
+      format: 'cjs',
+      platform: 'node',
+      minify: true,
+    });
+  }
+  return [process.execPath, outfile, ...args];
 }
 
 export interface BenchModel {

@@ -33,6 +33,8 @@ const WARM_MS = 2000;
 const FIRST_RUNS = 60;
 const BATCH_MS = 100;
 const FRAMES = 32;
+/** Rounds of two batches: one round spreads by a fifth on a machine that others share. */
+const ROUNDS = 101;
 
 export async function inferenceTable(bench: Bench): Promise<Table> {
   const missing = modelsMissing();
@@ -67,7 +69,7 @@ async function rowsOf(bench: Bench, model: BenchModel): Promise<Row[]> {
     await batch(guard.run, warmRuns);
     const warmUs = await batch(plain, warmRuns);
     const runs = Math.max(1, Math.round((BATCH_MS * 1000) / warmUs));
-    const { own, bare } = await alternate(roundsOf(bench, 21), {
+    const { own, bare } = await alternate(roundsOf(bench, ROUNDS), {
       own: () => batch(guard.run, runs),
       bare: () => batch(plain, runs),
     });

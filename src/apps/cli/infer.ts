@@ -16,7 +16,7 @@ export interface InferOptions extends TrustOptions {
 
 /** Refuses with what `verify` finds, `cli.input`, `npy.*`, `inference.*`, `runtime.*`. */
 export async function infer(file: string, options: InferOptions): Promise<void> {
-  const bundle = openTrusted(file, 'boot', options, { keep: RUN_ROLES });
+  const bundle = await openTrusted(file, 'boot', options, { keep: RUN_ROLES });
   warnDevelopment(bundle);
   const frames = openFrames(options.input, bundle.meta.io.inputs);
   const board = need(await loadBoardProfile(options.board ?? thisBoard()));

@@ -5,7 +5,11 @@ import type { Detection } from '../../core/bundle/metadata.ts';
 import { cryptoSelfTest } from '../../core/crypto/self-test.ts';
 import type { Act, TrustProfile } from '../../core/trust/admissible.ts';
 import { EMPTY_FLOOR } from '../../core/trust/floor.ts';
-import { type VerifiedBundle, type VerifyOptions, verifyBundle } from '../../core/trust/verify.ts';
+import {
+  type VerifiedBundle,
+  type VerifyOptions,
+  verifyBundleAhead,
+} from '../../core/trust/verify.ts';
 import { systemClock } from '../../host/platform/clock.ts';
 import { readRevocations, readRoot, trustContext } from '../../host/runtime/trust-state.ts';
 import { openBundleFile } from '../../host/store/bundle-file.ts';
@@ -20,13 +24,13 @@ export interface TrustOptions {
   readonly json?: boolean;
 }
 
-/** Refuses with whatever `verifyBundle` finds. A floor counts for the model in the file. */
-export function openTrusted(
+/** Refuses with whatever `verifyBundleAhead` finds. A floor counts for the model in the file. */
+export async function openTrusted(
   path: string,
   act: Act,
   options: TrustOptions,
   how: Pick<VerifyOptions, 'keep' | 'signatureCheck'>,
-): VerifiedBundle {
+): Promise<VerifiedBundle> {
   need(cryptoSelfTest());
   const root = need(readRoot(options.root));
   const { floor, profile = 'development' } = options;
@@ -39,7 +43,7 @@ export function openTrusted(
       revocations: readRevocations(options.revocations, root),
     };
     const onBytes = (count: number): void => bar.advance(count);
-    return need(verifyBundle(source, act, context, { ...how, onBytes }));
+    return need(await verifyBundleAhead(source, act, context, { ...how, onBytes }));
   } finally {
     bar.done();
     source.close();

@@ -13,7 +13,7 @@ export function defineVerify(program: Command): void {
     const { verify } = await import('./verify.ts');
     const twice = options.secondOpinion === true;
     const second = twice ? await import('../../core/crypto/second-opinion.ts') : undefined;
-    verify(file, options, second?.verifyTwice);
+    await verify(file, options, second?.verifyTwice);
   });
 }
 

@@ -5,8 +5,12 @@ import { say, sayJson, styled } from './terminal.ts';
 import { identityOf, openTrusted, type TrustOptions, warnDevelopment } from './trusted-bundle.ts';
 
 /** `signatureCheck` is `verifyStrict` unless another is named. */
-export function verify(file: string, options: TrustOptions, signatureCheck?: SignatureCheck): void {
-  const bundle = openTrusted(file, 'install', options, { signatureCheck });
+export async function verify(
+  file: string,
+  options: TrustOptions,
+  signatureCheck?: SignatureCheck,
+): Promise<void> {
+  const bundle = await openTrusted(file, 'install', options, { signatureCheck });
   const identity = identityOf(bundle);
   if (options.json === true) {
     sayJson({ verified: true, ...identity });

@@ -44,6 +44,8 @@ export const BUNDLE_FILE_BYTES_MAX: number = 2 ** 31;
 export const PAYLOAD_IN_MEMORY_BYTES_MAX: number = 512 * 1024 * 1024;
 export const GUARD_POLICY_BYTES_MAX: number = 16 * 1024 * 1024;
 export const HASH_CHUNK_BYTES: number = 256 * 1024;
+/** A piece that is read while the one before it is hashed: the hand-over must not count. */
+export const AHEAD_CHUNK_BYTES: number = 1024 * 1024;
 export const METADATA_JSON_BYTES_MAX: number = 256 * 1024;
 
 // Golden vectors

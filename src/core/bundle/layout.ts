@@ -5,6 +5,7 @@
 import { equalBytes, toHex } from '../base/bytes.ts';
 import { attempt, type Result } from '../base/fault.ts';
 import {
+  AHEAD_CHUNK_BYTES,
   HASH_CHUNK_BYTES,
   MANIFEST_BYTES_MAX,
   PAYLOAD_IN_MEMORY_BYTES_MAX,
@@ -15,6 +16,7 @@ import { META_URI } from '../suit/envelope.ts';
 import type { SuitComponent, SuitManifest } from '../suit/manifest.ts';
 import { refuseBundle } from './faults.ts';
 import type { BundleFile, ModelMetadata } from './metadata.ts';
+import { fill, type Piece, type Walk, walkNow } from './piecewise.ts';
 import type { ByteSource } from './source.ts';
 import {
   BLOCK_BYTES,
@@ -86,6 +88,8 @@ export interface WalkOptions {
   readonly check?: PayloadCheck;
   /** Told of every piece that was hashed, for a progress bar. */
   readonly onBytes?: (count: number) => void;
+  /** Names the next piece before the last one is hashed, which needs two buffers. */
+  readonly ahead?: boolean;
 }
 
 /**
@@ -98,56 +102,70 @@ export function walkPayloads(
   files: readonly BundleFile[],
   options: WalkOptions,
 ): Result<ReadonlyMap<string, Uint8Array>> {
-  return attempt(() => {
-    const { check = 'full', onBytes } = options;
-    const kept = new Map<string, Uint8Array>();
-    const buffer = new Uint8Array(HASH_CHUNK_BYTES);
-    let offset = startOffset;
-    let keptBytes = 0;
-    for (const file of files) {
-      compareHeader(readExactly(source, offset, BLOCK_BYTES), file.path, file.sizeBytes);
-      offset += BLOCK_BYTES;
-      // A cut archive of a large model must not cost the memory of the whole one.
-      if (file.sizeBytes > source.sizeBytes - offset) {
-        throw refuseBundle('bundle.truncated', `the file ends at ${source.sizeBytes}`);
-      }
-      const keep = options.keep(file);
-      if (keep) keptBytes += file.sizeBytes;
-      const whole = keep ? allocate(file, keptBytes) : undefined;
-      if (keep || check === 'full') {
-        checkFile({ source, offset, file, check, into: whole ?? buffer, keep, onBytes });
-      }
-      if (whole !== undefined) kept.set(file.path, whole);
-      offset = checkPadding(source, offset, file.sizeBytes);
+  return attempt(() => walkNow(payloadWalk(source, startOffset, files, options), source));
+}
+
+/** `walkPayloads` for a driver of the caller's choice; refuses with `bundle.*`. */
+export function* payloadWalk(
+  source: ByteSource,
+  startOffset: number,
+  files: readonly BundleFile[],
+  options: WalkOptions,
+): Walk<ReadonlyMap<string, Uint8Array>> {
+  const { check = 'full', onBytes, ahead = false } = options;
+  const kept = new Map<string, Uint8Array>();
+  const pieceBytes = ahead ? AHEAD_CHUNK_BYTES : HASH_CHUNK_BYTES;
+  const buffer = new Uint8Array(ahead ? 2 * pieceBytes : pieceBytes);
+  let offset = startOffset;
+  let keptBytes = 0;
+  for (const file of files) {
+    compareHeader(readExactly(source, offset, BLOCK_BYTES), file.path, file.sizeBytes);
+    offset += BLOCK_BYTES;
+    // A cut archive of a large model must not cost the memory of the whole one.
+    if (file.sizeBytes > source.sizeBytes - offset) {
+      throw refuseBundle('bundle.truncated', `the file ends at ${source.sizeBytes}`);
     }
-    checkEnd(source, offset);
-    return kept;
-  });
+    const keep = options.keep(file);
+    if (keep) keptBytes += file.sizeBytes;
+    const whole = keep ? allocate(file, keptBytes) : undefined;
+    if (keep || check === 'full') {
+      yield* fileWalk({ offset, file, check, into: whole ?? buffer, pieceBytes, onBytes });
+    }
+    if (whole !== undefined) kept.set(file.path, whole);
+    offset = checkPadding(source, offset, file.sizeBytes);
+  }
+  checkEnd(source, offset);
+  return kept;
 }
 
 interface FileCheck {
-  readonly source: ByteSource;
   readonly offset: number;
   readonly file: BundleFile;
   readonly check: PayloadCheck;
-  /** All of the file where it is kept, else a buffer for its pieces. */
+  /** All of the file where it is kept, else a buffer that its pieces go through in turn. */
   readonly into: Uint8Array;
-  readonly keep: boolean;
+  readonly pieceBytes: number;
   readonly onBytes: ((count: number) => void) | undefined;
 }
 
-function checkFile({ source, offset, file, check, into, keep, onBytes }: FileCheck): void {
+function* fileWalk({ offset, file, check, into, pieceBytes, onBytes }: FileCheck): Walk<void> {
+  const { sizeBytes } = file;
   const hasher = check === 'full' ? nodeDigest.create() : createVerityHasher();
+  const pieceAt = (start: number): Piece | undefined => {
+    if (start >= sizeBytes) return undefined;
+    const at = into.length === sizeBytes ? start : start % into.length;
+    const count = Math.min(pieceBytes, sizeBytes - start);
+    return { offset: offset + start, into: into.subarray(at, at + count) };
+  };
   let measured: Uint8Array | undefined;
-  for (let done = 0; done < file.sizeBytes; ) {
-    const count = Math.min(HASH_CHUNK_BYTES, file.sizeBytes - done);
-    const at = keep ? done : 0;
-    const piece = into.subarray(at, at + count);
-    fill(source, offset + done, piece);
-    if (done === 0 && typeof check === 'object') measured = check.measured(file.path);
-    if (measured === undefined) hasher.update(piece);
-    onBytes?.(count);
-    done += count;
+  for (let piece = pieceAt(0), done = 0; piece !== undefined; ) {
+    done += piece.into.length;
+    const next = pieceAt(done);
+    yield { ...piece, next };
+    if (piece.offset === offset && typeof check === 'object') measured = check.measured(file.path);
+    if (measured === undefined) hasher.update(piece.into);
+    onBytes?.(piece.into.length);
+    piece = next;
   }
   const digest = measured ?? hasher.digest();
   const [signed, name] =
@@ -199,17 +217,6 @@ function readExactly(source: ByteSource, offset: number, count: number): Uint8Ar
   const bytes = new Uint8Array(count);
   fill(source, offset, bytes);
   return bytes;
-}
-
-function fill(source: ByteSource, offset: number, into: Uint8Array): void {
-  for (let done = 0; done < into.length; ) {
-    const count = source.read(offset + done, into.subarray(done));
-    // A source that claims more than was asked for, or no number, has not filled `into`.
-    if (!(count > 0 && count <= into.length - done)) {
-      throw refuseBundle('bundle.truncated', `the file ends at ${offset + done}`);
-    }
-    done += count;
-  }
 }
 
 function sameFile(file: BundleFile, component: SuitComponent): boolean {

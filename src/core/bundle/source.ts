@@ -9,6 +9,11 @@ export interface ByteSource {
   read(offset: number, into: Uint8Array): number;
 }
 
+export interface AheadSource extends ByteSource {
+  /** `read` without waiting for it; `into` is the reader's until then. Rejects with a `Refusal`. */
+  readAhead(offset: number, into: Uint8Array): Promise<number>;
+}
+
 /** A bundle that is in memory already. */
 export function bytesSource(bytes: Uint8Array): ByteSource {
   return {

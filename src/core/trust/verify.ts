@@ -3,13 +3,14 @@
  * verifies every signature, asks `admissible`, and only then looks at a payload byte.
  */
 import { equalBytes, toHex } from '../base/bytes.ts';
-import { assert, attempt, need, type Result } from '../base/fault.ts';
+import { assert, attempt, attemptAsync, need, type Result } from '../base/fault.ts';
 import { refuseBundle } from '../bundle/faults.ts';
 import {
   checkSameFiles,
   type PayloadCheck,
+  payloadWalk,
   readManifestEntry,
-  walkPayloads,
+  type WalkOptions,
 } from '../bundle/layout.ts';
 import {
   type BundleFile,
@@ -17,7 +18,8 @@ import {
   type FileRole,
   type ModelMetadata,
 } from '../bundle/metadata.ts';
-import type { ByteSource } from '../bundle/source.ts';
+import { type Walk, walkAhead, walkNow } from '../bundle/piecewise.ts';
+import type { AheadSource, ByteSource } from '../bundle/source.ts';
 import { isMlDsaBlock, openMlDsaSign1 } from '../cose/ml-dsa-sign1.ts';
 import { openSign1 } from '../cose/sign1.ts';
 import { sha256 } from '../crypto/digest.ts';
@@ -67,28 +69,48 @@ export function verifyBundle(
   context: TrustContext,
   options: VerifyOptions = {},
 ): Result<VerifiedBundle> {
-  return attempt(() => {
-    const entry = need(readManifestEntry(source));
-    const envelope = need(openEnvelope(entry.bytes));
-    const signers = verifySigners(envelope, context.root, options.signatureCheck);
-    const manifest = need(parseManifest(envelope.manifest));
-    const meta = verifyMetadata(envelope, manifest);
-    const { manifestSha256 } = envelope;
-    const facts = { meta, sequenceNumber: manifest.sequenceNumber, manifestSha256, signers };
-    need(admissible(act, facts, context));
-    const keep = options.keep ?? [];
-    const payloads = need(
-      walkPayloads(source, entry.endOffset, meta.files, {
-        keep: (file) => keep.includes(file.role),
-        ...(options.check === undefined ? {} : { check: options.check }),
-        ...(options.onBytes === undefined ? {} : { onBytes: options.onBytes }),
-      }),
-    );
-    const development =
-      !context.root.production ||
-      signers.some((kid) => knownReleaseKey(context.root, kid)?.development === true);
-    return { ...facts, development, payloads } as VerifiedBundle;
+  return attempt(() => walkNow(verifying(source, act, context, options), source));
+}
+
+/**
+ * `verifyBundle`, where reading and hashing go on side by side: for large bundles on a slow medium.
+ * It needs 2 MiB at any size of the bundle.
+ */
+export function verifyBundleAhead(
+  source: AheadSource,
+  act: Act,
+  context: TrustContext,
+  options: VerifyOptions = {},
+): Promise<Result<VerifiedBundle>> {
+  const walk = verifying(source, act, context, { ...options, ahead: true });
+  return attemptAsync(() => walkAhead(walk, source));
+}
+
+function* verifying(
+  source: ByteSource,
+  act: Act,
+  context: TrustContext,
+  options: VerifyOptions & Pick<WalkOptions, 'ahead'>,
+): Walk<VerifiedBundle> {
+  const entry = need(readManifestEntry(source));
+  const envelope = need(openEnvelope(entry.bytes));
+  const signers = verifySigners(envelope, context.root, options.signatureCheck);
+  const manifest = need(parseManifest(envelope.manifest));
+  const meta = verifyMetadata(envelope, manifest);
+  const { manifestSha256 } = envelope;
+  const facts = { meta, sequenceNumber: manifest.sequenceNumber, manifestSha256, signers };
+  need(admissible(act, facts, context));
+  const { keep = [], check, onBytes, ahead } = options;
+  const payloads = yield* payloadWalk(source, entry.endOffset, meta.files, {
+    keep: (file) => keep.includes(file.role),
+    ...(check === undefined ? {} : { check }),
+    ...(onBytes === undefined ? {} : { onBytes }),
+    ...(ahead === undefined ? {} : { ahead }),
   });
+  const development =
+    !context.root.production ||
+    signers.some((kid) => knownReleaseKey(context.root, kid)?.development === true);
+  return { ...facts, development, payloads } as VerifiedBundle;
 }
 
 /** The model's bytes; the bundle must have been verified with `keep: ['model']`. */

@@ -1,8 +1,8 @@
 /** A bundle on disk as a byte source, and the copy of one into a state folder. */
-import { closeSync, fstatSync, fsyncSync, readSync } from 'node:fs';
+import { closeSync, fstatSync, fsyncSync, read, readSync } from 'node:fs';
 import { attempt, need, type Result } from '../../core/base/fault.ts';
 import { HASH_CHUNK_BYTES } from '../../core/base/limits.ts';
-import type { ByteSource } from '../../core/bundle/source.ts';
+import type { AheadSource, ByteSource } from '../../core/bundle/source.ts';
 import { errnoOf, refuseStore } from './faults.ts';
 import { createFile, openForReading, publish, removeFile, writeAll } from './files.ts';
 
@@ -11,7 +11,7 @@ export interface BundleFileSource extends ByteSource {
 }
 
 /** One descriptor for the whole verification: what is hashed is what is kept. Faults: `store.*`. */
-export function openBundleFile(path: string): Result<BundleFileSource> {
+export function openBundleFile(path: string): Result<BundleFileSource & AheadSource> {
   return attempt(() => {
     const fd = openForReading(path);
     const sizeBytes = fstatSync(fd).size;
@@ -23,6 +23,14 @@ export function openBundleFile(path: string): Result<BundleFileSource> {
         } catch (thrown) {
           throw refuseStore('store.read', `${path}: ${errnoOf(thrown)}`);
         }
+      },
+      readAhead(offset, into) {
+        return new Promise((resolve, reject) => {
+          read(fd, into, 0, into.length, offset, (failed, count) => {
+            if (failed === null) resolve(count);
+            else reject(refuseStore('store.read', `${path}: ${errnoOf(failed)}`));
+          });
+        });
       },
       close() {
         closeSync(fd);

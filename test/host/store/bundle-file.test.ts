@@ -9,12 +9,12 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { err, faultOf, ok } from '../../../src/core/base/fault.ts';
+import { attemptAsync, err, faultOf, ok } from '../../../src/core/base/fault.ts';
 import { HASH_CHUNK_BYTES } from '../../../src/core/base/limits.ts';
 import { type ByteSource, bytesSource } from '../../../src/core/bundle/source.ts';
 import { copyBundleFile, openBundleFile } from '../../../src/host/store/bundle-file.ts';
 import { errnoOf, refuseStore, STORE_FAULTS } from '../../../src/host/store/faults.ts';
-import { accepted, codeOf } from '../../core/base/outcome.ts';
+import { accepted, codeOf, faultIn } from '../../core/base/outcome.ts';
 import { makePipe, scratch } from './folder.ts';
 
 const folder = scratch();
@@ -30,6 +30,19 @@ describe('openBundleFile', () => {
     expect([source.sizeBytes, source.read(4, into), source.read(9, into)]).toEqual([6, 2, 0]);
     expect(Buffer.from(into).toString('utf8', 0, 2)).toBe('ef');
     source.close();
+  });
+
+  it('reads ahead what it reads, and refuses what cannot be read', async () => {
+    const path = join(folder(), 'b');
+    writeFileSync(path, 'abcdef');
+    const source = accepted(openBundleFile(path));
+    const into = new Uint8Array(4);
+    expect(await source.readAhead(2, into)).toBe(4);
+    expect(Buffer.from(into).toString()).toBe('cdef');
+    expect(await source.readAhead(9, into)).toBe(0);
+    source.close();
+    const late = await attemptAsync(() => source.readAhead(0, into));
+    expect(faultIn(late)).toMatchObject({ code: 'store.read', message: `${path}: EBADF` });
   });
 
   it('keeps to the file it opened when another takes its name', () => {
