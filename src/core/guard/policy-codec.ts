@@ -16,6 +16,7 @@ import {
 import { decodeCbor } from '../cose/decode.ts';
 import { encodeCbor } from '../cose/encode.ts';
 import { type CborMap, cborMap } from '../cose/value.ts';
+import { doublesToBytes, needAscending, readDoubles } from './doubles.ts';
 import { type FeatureStatistics, FULL_DETECTORS, REDUCED_DETECTORS } from './novelty-detectors.ts';
 import {
   CONFIDENCE_MAX,
@@ -32,10 +33,7 @@ import {
 } from './policy.ts';
 import { refusePolicy } from './policy-faults.ts';
 
-/** No honest statistic comes near it, and the squares of whatever is below it do not overflow. */
-const MAGNITUDE_MAX = 1e100;
 const STATEMENT_CHARS_MAX = 2_048;
-const DOUBLE_BYTES = 8;
 
 /** Deterministic: equal policies give equal bytes. */
 export function encodeGuardPolicy(policy: GuardPolicy): Uint8Array {
@@ -229,42 +227,4 @@ function readStatistics(map: Fields, classes: number): FeatureStatistics {
     }
   }
   return statistics;
-}
-
-function needAscending(place: string, values: Float64Array): void {
-  for (let i = 1; i < values.length; i++) {
-    if ((values[i] as number) < (values[i - 1] as number)) {
-      throw refusePolicy('policy.order', `${place} falls at entry ${i}`);
-    }
-  }
-}
-
-function doublesToBytes(values: Float64Array): Uint8Array {
-  const bytes = new Uint8Array(values.length * DOUBLE_BYTES);
-  const view = new DataView(bytes.buffer);
-  for (let i = 0; i < values.length; i++) {
-    view.setFloat64(i * DOUBLE_BYTES, values[i] as number, true);
-  }
-  return bytes;
-}
-
-/** Allocates only after the byte string has shown the length. */
-function readDoubles(map: Fields, name: string | number, length: number): Float64Array {
-  const bytes = map.bytes(name);
-  if (bytes.length !== length * DOUBLE_BYTES) {
-    throw refusePolicy(
-      'policy.length',
-      `${map.at(name)} has ${bytes.length} bytes, ${length} doubles are ${length * DOUBLE_BYTES}`,
-    );
-  }
-  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  const values = new Float64Array(length);
-  for (let i = 0; i < length; i++) {
-    const value = view.getFloat64(i * DOUBLE_BYTES, true);
-    if (!(Math.abs(value) <= MAGNITUDE_MAX)) {
-      throw refusePolicy('policy.values', `${map.at(name)} has ${value} at entry ${i}`);
-    }
-    values[i] = value;
-  }
-  return values;
 }
