@@ -113,6 +113,8 @@ export const WORKER_STACK_MB: number = 4;
 export const FEATURES_MAX: number = 4_096;
 export const CLASSES_MAX: number = 4_096;
 export const CALIBRATION_ROWS_MAX: number = 1_000_000;
+/** Of one statistic of the reference frames; more are thinned out evenly. */
+export const REFERENCE_QUANTILES_MAX: number = 1_024;
 export const FROZEN_FRAMES_MAX: number = 1_000;
 export const REASONS_MAX: number = 32;
 /** A released output stands in for a missing one for a day at most, whatever the settings say. */
