@@ -16,12 +16,10 @@ import { claimedKid, openSign1 } from '../../src/core/cose/sign1.ts';
 import type { CborMap, CborValue } from '../../src/core/cose/value.ts';
 import { sealRecord } from '../../src/core/crypto/mac.ts';
 import { parseBoardProfile } from '../../src/core/device/profile.ts';
-import { scoreNovelty } from '../../src/core/guard/novelty.ts';
 import { decodeGuardPolicy, encodeGuardPolicy } from '../../src/core/guard/policy-codec.ts';
 import { parseSafeOutput, safeOutputTensors } from '../../src/core/guard/safe-output.ts';
 import { parseGuardSettings } from '../../src/core/guard/settings.ts';
 import { decodeNpy, encodeNpy } from '../../src/core/numeric/npy.ts';
-import { referenceKernels } from '../../src/core/numeric/reference.ts';
 import { readGraph } from '../../src/core/onnx/graph.ts';
 import { linearHead } from '../../src/core/onnx/linear-head.ts';
 import { decodeTensor } from '../../src/core/onnx/tensor-proto.ts';
@@ -34,6 +32,7 @@ import { decodeStatus } from '../../src/core/telemetry/status.ts';
 import { decodeFloor, encodeFloor } from '../../src/core/trust/floor.ts';
 import { decodeRevocations } from '../../src/core/trust/revocation.ts';
 import { decodeRoot } from '../../src/core/trust/root.ts';
+import { judgedNovelty } from '../core/guard/judged.ts';
 import { changeArchive } from './archive-changes.ts';
 import { changeBytes } from './byte-changes.ts';
 import { changeCbor } from './cbor-changes.ts';
@@ -233,12 +232,7 @@ const BELOW: readonly Target[] = [
         (policy) => {
           const { classes, statistics } = policy.novelty;
           const features = statistics && new Float32Array(statistics.features);
-          const judged = scoreNovelty(
-            policy.novelty,
-            referenceKernels,
-            new Float32Array(classes),
-            features,
-          );
+          const judged = judgedNovelty(policy, new Float32Array(classes), features);
           if (!(judged.p > 0 && judged.p <= 1)) return `an accepted policy gives p = ${judged.p}`;
           return sameBytes(input, encodeGuardPolicy(policy));
         },

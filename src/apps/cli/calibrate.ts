@@ -64,10 +64,10 @@ function openData(path: string): RecordedInputs {
 }
 
 function report(policy: GuardPolicy, { out, json }: CalibrateOptions): void {
-  const { promise, detection, novelty, modelSha256 } = policy;
+  const { promise, detection, novelty, checks, modelSha256 } = policy;
   if (json === true) {
     const { statement, rowsHalfA, rowsHalfB, falseAlarms, confidence } = promise;
-    const { threshold, rank } = novelty;
+    const { threshold, rank } = checks;
     sayJson({
       ...{ out, detection, modelSha256: toHex(modelSha256), threshold, rank },
       ...{ rowsHalfA, rowsHalfB, falseAlarms, confidence, statement },

@@ -11,6 +11,7 @@ export type CalibrationFaultCode =
   | 'calibration.rows'
   | 'calibration.same-rows'
   | 'calibration.constant'
+  | 'calibration.stopped'
   | 'calibration.head'
   | 'calibration.size';
 
@@ -25,6 +26,8 @@ export const CALIBRATION_FAULTS: FaultTable<CalibrationFaultCode> = {
   'calibration.rows': 'Record more calibration rows, or allow more false alarms.',
   'calibration.same-rows': 'Calibrate on rows that the model and the fit set have not seen.',
   'calibration.constant': 'Give recordings that vary as the device will see them.',
+  'calibration.stopped':
+    'Turn off the check that stops usual frames, or record calibration rows that it lets pass.',
   'calibration.head':
     'Name the input of the last linear layer as features and its raw output as scores.',
   'calibration.size': 'Use fewer calibration rows, or a model with fewer features or classes.',

@@ -2,7 +2,14 @@
 import { equalBytes } from '../base/bytes.ts';
 import { attempt, need, type Result } from '../base/fault.ts';
 import { GUARD_POLICY_BYTES_MAX } from '../base/limits.ts';
-import { fuse, rowsForPromise } from '../guard/conformal.ts';
+import { fuse, promisedRank, rowsForPromise } from '../guard/conformal.ts';
+import {
+  type JointChecks,
+  joinChecks,
+  SCORED_CHECKS,
+  type ScoredCheck,
+  USUALNESS_MIN,
+} from '../guard/joint.ts';
 import {
   detectorScores,
   type FeatureStatistics,
@@ -17,7 +24,6 @@ import {
   type FalseAlarmPromise,
   GUARD_PROFILE,
   type GuardPolicy,
-  noveltyRank,
   promiseStatement,
 } from '../guard/policy.ts';
 import { decodeGuardPolicy, encodeGuardPolicy } from '../guard/policy-codec.ts';
@@ -48,6 +54,12 @@ export interface CalibrationInput {
   readonly falseAlarms: number;
   /** Probability over the draw of the calibration set that the budget is kept; 0.5 to 1 - 1e-9. */
   readonly confidence?: number;
+  /** Scores of further checks on every calibration row, higher = more usual. */
+  readonly further?: Readonly<Partial<Record<Exclude<ScoredCheck, 'novelty'>, Float64Array>>>;
+  /** Each check's part of the budget, together 1; equal parts unless given. */
+  readonly shares?: Readonly<Partial<Record<ScoredCheck, number>>>;
+  /** Calibration rows that a deterministic check of the device would stop: alarms as well. */
+  readonly stopped?: ReadonlySet<number>;
 }
 
 /**
@@ -63,41 +75,84 @@ export function fitGuardPolicy(input: CalibrationInput): Result<GuardPolicy> {
     needSameShape(fit, calibration, input);
     const rank = need(promiseRank(calibration.count, falseAlarms, confidence));
     const halves = splitHalves(calibration.count);
-    const terms = { falseAlarms, confidence, shares: { novelty: 1 } };
     needSmall(fit, halves);
     needFreshRows(fit, calibration);
 
     const statistics = fitStatistics(input, fit, calibration);
-    const halfA = scoreHalfA(statistics, calibration, halves.a);
-    const halfB = Float64Array.from(halves.b, (row) =>
-      fuse(halfA, scoreRow(statistics, calibration, row)),
-    ).sort();
-
+    const detectors = scoreHalfA(statistics, calibration, halves.a);
+    const classes = fit.logits.width;
+    const novelty = { classes, halfA: detectors, ...(statistics !== undefined && { statistics }) };
+    const scores = {
+      ...input.further,
+      novelty: Float64Array.from({ length: calibration.count }, (_, row) =>
+        fuse(detectors, scoreRow(statistics, calibration, row)),
+      ),
+    };
+    const checks = join(scores, halves, rank, input);
     const evidence: Omit<FalseAlarmPromise, 'statement'> = {
-      ...terms,
+      ...{ falseAlarms, confidence },
       rowsHalfA: halves.a.length,
       rowsHalfB: halves.b.length,
       fit: { sha256: fit.sha256, rows: fit.count },
       calibration: { sha256: calibration.sha256, rows: calibration.count },
-    };
-    const novelty = {
-      classes: fit.logits.width,
-      halfA,
-      halfB,
-      rank,
-      threshold: halfB[rank - 1] as number,
     };
     const policy: GuardPolicy = {
       profile: GUARD_PROFILE,
       modelSha256: input.modelSha256,
       detection: statistics === undefined ? 'reduced' : 'full',
       outputs: input.outputs,
-      novelty: statistics === undefined ? novelty : { ...novelty, statistics },
-      promise: { ...evidence, statement: promiseStatement(evidence, rank) },
+      novelty,
+      checks,
+      promise: { ...evidence, statement: promiseStatement(evidence, checks) },
     };
     // What a device would refuse to read must not leave the maker's machine.
     return need(decodeGuardPolicy(encodeGuardPolicy(policy)));
   });
+}
+
+/** All checks on one scale, with one threshold; equal shares unless others are given. */
+function join(
+  scores: Readonly<Partial<Record<ScoredCheck, Float64Array>>>,
+  halves: Halves,
+  rank: number,
+  { shares: given, stopped }: CalibrationInput,
+): JointChecks {
+  const names = SCORED_CHECKS.filter((check) => scores[check] !== undefined);
+  const of = (rows: Uint32Array) =>
+    Object.fromEntries(
+      names.map((check) => [
+        check,
+        Float64Array.from(rows, (row) => scores[check]?.[row] as number),
+      ]),
+    ) as Partial<Record<ScoredCheck, Float64Array>>;
+  const [halfA, halfB] = [of(halves.a), of(halves.b)];
+  for (const check of names) {
+    needScores(check, scores[check] as Float64Array);
+    needSpread(check, (halfA[check] as Float64Array).toSorted());
+  }
+  const shares = given ?? Object.fromEntries(names.map((check) => [check, 1 / names.length]));
+  const stoppedB = new Set([...halves.b.keys()].filter((i) => stopped?.has(halves.b[i] as number)));
+  const joint = joinChecks(shares, halfA, halfB, rank, stoppedB);
+  if (joint.threshold > USUALNESS_MIN) return joint;
+  throw refuseCalibration(
+    'calibration.stopped',
+    `a deterministic check stops ${stopped?.size} of the calibration rows, more than the ` +
+      'false-alarm budget',
+  );
+}
+
+function needScores(check: ScoredCheck, scores: Float64Array): void {
+  const row = scores.findIndex((score) => !Number.isFinite(score));
+  if (row < 0) return;
+  throw refuseCalibration('calibration.values', `${check} cannot score calibration row ${row}`);
+}
+
+function needSpread(name: string, sorted: Float64Array): void {
+  if ((sorted[sorted.length >> 1] as number) > (sorted[0] as number)) return;
+  throw refuseCalibration(
+    'calibration.constant',
+    `${name} gives half of ${sorted.length} calibration rows its smallest score, ${sorted[0]}`,
+  );
 }
 
 /**
@@ -111,8 +166,14 @@ export function promiseRank(
 ): Result<number> {
   return attempt(() => {
     needBudget(falseAlarms, confidence);
-    const terms = { falseAlarms, confidence, shares: { novelty: 1 } };
-    return needRank(terms, splitHalves(rows).b.length, rows);
+    const rank = promisedRank(splitHalves(rows).b.length, falseAlarms, confidence);
+    if (rank > 0) return rank;
+    const needed = 2 * rowsForPromise(falseAlarms, confidence);
+    throw refuseCalibration(
+      'calibration.rows',
+      `${rows} calibration rows; ${falseAlarms} false alarms at confidence ${confidence} needs ` +
+        `${needed} in all`,
+    );
   });
 }
 
@@ -142,28 +203,14 @@ function needBudget(falseAlarms: number, confidence: number): void {
   );
 }
 
-function needRank(
-  terms: Pick<FalseAlarmPromise, 'falseAlarms' | 'confidence' | 'shares'>,
-  rowsHalfB: number,
-  rows: number,
-): number {
-  const rank = noveltyRank(terms, rowsHalfB);
-  if (rank > 0) return rank;
-  const needed = 2 * rowsForPromise(terms.falseAlarms * terms.shares.novelty, terms.confidence);
-  throw refuseCalibration(
-    'calibration.rows',
-    `${rows} calibration rows; ${terms.falseAlarms} false alarms at confidence ` +
-      `${terms.confidence} needs ${needed} in all`,
-  );
-}
-
 /** Before the work is done: the doubles that the policy will hold. */
 function needSmall(fit: CheckedSet, halves: Halves): void {
   const k = fit.logits.width;
   const d = fit.features?.width;
   const statistics = d === undefined ? 0 : (k * (k - 1)) / 2 + d * (d + 1) + k * d + 2 * d;
   const detectors = d === undefined ? REDUCED_DETECTORS.length : FULL_DETECTORS.length;
-  const bytes = 8 * (statistics + detectors * halves.a.length + halves.b.length);
+  const checks = SCORED_CHECKS.length * (halves.a.length + halves.b.length);
+  const bytes = 8 * (statistics + detectors * halves.a.length + checks + halves.b.length);
   if (bytes <= GUARD_POLICY_BYTES_MAX) return;
   throw refuseCalibration(
     'calibration.size',
@@ -223,13 +270,7 @@ function scoreHalfA(
     });
   });
   halfA.forEach((sorted, j) => {
-    sorted.sort();
-    if ((sorted[sorted.length >> 1] as number) > (sorted[0] as number)) return;
-    throw refuseCalibration(
-      'calibration.constant',
-      `${detectors[j]} gives half of ${sorted.length} calibration rows its smallest score, ` +
-        `${sorted[0]}`,
-    );
+    needSpread(detectors[j] as string, sorted.sort());
   });
   return halfA;
 }

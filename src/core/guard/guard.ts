@@ -14,8 +14,9 @@ import { type Decision, decide, type LastGood, type Source, type Verdict } from 
 import { type Finding, finding, quoted } from './findings.ts';
 import { FROZEN_AT_START, type FrozenState, stepFrozen } from './frozen-frame.ts';
 import { checkInput, type InputLimits, ONE_ROW } from './input-contract.ts';
+import { judgeScore } from './joint.ts';
 import { type Mode, mayInfer } from './mode.ts';
-import { scoreNovelty } from './novelty.ts';
+import { noveltyScore } from './novelty.ts';
 import { checkOutput } from './output-contract.ts';
 import type { GuardPolicy } from './policy.ts';
 import type { GuardSettings } from './settings.ts';
@@ -178,11 +179,14 @@ function checkNovelty(
     return { findings: [finding('novelty.not-scored', words)] };
   }
   const row = features === undefined ? undefined : rowOf(outputs, features);
-  const { score, p, threshold, alarm } = scoreNovelty(policy.novelty, kernels, logits, row);
+  const raw = noveltyScore(policy.novelty, kernels, logits, row);
+  const judged = judgeScore(policy.checks, 'novelty', raw);
+  if (judged === undefined) return { findings: [] };
+  const { score, p, usualness, threshold, alarm } = judged;
   if (!alarm) return { novelty: { score, p }, findings: [] };
   const found = Number.isFinite(score)
-    ? finding('novelty.out-of-distribution', unlike(score, threshold), {
-        value: score,
+    ? finding('novelty.out-of-distribution', unlike(usualness, threshold), {
+        value: usualness,
         threshold,
         p,
       })
@@ -190,8 +194,8 @@ function checkNovelty(
   return { novelty: { score, p }, findings: [found] };
 }
 
-function unlike(score: number, threshold: number): string {
-  return `the score ${score.toPrecision(4)} is below ${threshold.toPrecision(4)}`;
+function unlike(usualness: number, threshold: number): string {
+  return `the usualness ${usualness.toPrecision(4)} is below ${threshold.toPrecision(4)}`;
 }
 
 function rowOf(outputs: NamedTensors, name: string): Float32Array | undefined {

@@ -1,38 +1,17 @@
 /** Judges after inference whether a frame is like those the model was fitted and calibrated on. */
 import type { Kernels } from '../numeric/kernels.ts';
-import { fuse, pValue } from './conformal.ts';
+import { fuse } from './conformal.ts';
 import { detectorScores } from './novelty-detectors.ts';
 import type { NoveltyPolicy } from './policy.ts';
 
-export interface NoveltyScore {
-  /** Fused score, at most 0, higher = more usual; `-Infinity` when the frame cannot be judged. */
-  readonly score: number;
-  /** `(1 + #{half B <= score}) / (n + 1)`, in (0, 1]. */
-  readonly p: number;
-  readonly threshold: number;
-  /** `score < threshold`; the same as `p <= rank / (n + 1)`. */
-  readonly alarm: boolean;
-}
-
 /**
- * Scores one row of a model's outputs. Total: a row of the wrong length, missing features, NaN,
- * infinities or a zero feature vector alarm with the smallest p there is.
+ * The fused score of one row of a model's outputs: at most 0, higher = more usual. Total: a row of
+ * the wrong length, missing features, NaN, infinities or a zero feature vector give `-Infinity`.
  *
  * @param logits raw class scores, before any softmax
  * @param features input of the last linear layer; ignored in reduced mode
  */
-export function scoreNovelty(
-  policy: NoveltyPolicy,
-  kernels: Kernels,
-  logits: Float32Array,
-  features: Float32Array | undefined,
-): NoveltyScore {
-  const score = usualness(policy, kernels, logits, features);
-  const { halfB, threshold } = policy;
-  return { score, p: pValue(halfB, score), threshold, alarm: !(score >= threshold) };
-}
-
-function usualness(
+export function noveltyScore(
   policy: NoveltyPolicy,
   kernels: Kernels,
   logits: Float32Array,

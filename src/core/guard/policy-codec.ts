@@ -17,6 +17,7 @@ import { decodeCbor } from '../cose/decode.ts';
 import { encodeCbor } from '../cose/encode.ts';
 import { type CborMap, cborMap } from '../cose/value.ts';
 import { doublesToBytes, needAscending, readDoubles } from './doubles.ts';
+import { jointMap, needSpread, readJoint } from './joint.ts';
 import { type FeatureStatistics, FULL_DETECTORS, REDUCED_DETECTORS } from './novelty-detectors.ts';
 import {
   CONFIDENCE_MAX,
@@ -29,7 +30,6 @@ import {
   GUARD_PROFILE,
   type GuardPolicy,
   type NoveltyPolicy,
-  noveltyRank,
 } from './policy.ts';
 import { refusePolicy } from './policy-faults.ts';
 
@@ -45,12 +45,12 @@ export function encodeGuardPolicy(policy: GuardPolicy): Uint8Array {
       ['detection', policy.detection],
       ['outputs', cborMap(['scores', outputs.scores], ['features', outputs.features])],
       ['novelty', noveltyMap(novelty)],
+      ['checks', jointMap(policy.checks)],
       [
         'promise',
         cborMap(
           ['false-alarms', promise.falseAlarms],
           ['confidence', promise.confidence],
-          ['shares', cborMap(['novelty', promise.shares.novelty])],
           ['rows-half-a', promise.rowsHalfA],
           ['rows-half-b', promise.rowsHalfB],
           ['statement', promise.statement],
@@ -80,8 +80,12 @@ export function decodeGuardPolicy(bytes: Uint8Array): Result<GuardPolicy> {
     const outputs = readOutputs(map.map('outputs'), detection);
     const promise = readPromise(map.map('promise'));
     const novelty = readNovelty(map.map('novelty'), detection, promise);
+    const checks = readJoint(map.map('checks'), promise);
+    if (checks.scales.novelty === undefined) {
+      throw refusePolicy('policy.shares', 'novelty has no share of the budget');
+    }
     map.done();
-    return { profile, modelSha256, detection, outputs, novelty, promise };
+    return { profile, modelSha256, detection, outputs, novelty, checks, promise };
   });
 }
 
@@ -91,9 +95,6 @@ function noveltyMap(novelty: NoveltyPolicy): CborMap {
     ['classes', novelty.classes],
     ['statistics', statistics === undefined ? undefined : statisticsMap(statistics)],
     ['half-a', novelty.halfA.map(doublesToBytes)],
-    ['half-b', doublesToBytes(novelty.halfB)],
-    ['rank', novelty.rank],
-    ['threshold', novelty.threshold],
   );
 }
 
@@ -124,18 +125,15 @@ function readOutputs(map: Fields, detection: Detection): GuardPolicy['outputs'] 
 }
 
 function readPromise(map: Fields): FalseAlarmPromise {
-  const shares = map.map('shares');
   const promise: FalseAlarmPromise = {
     falseAlarms: map.number('false-alarms', FALSE_ALARMS_MIN, FALSE_ALARMS_MAX),
     confidence: map.number('confidence', CONFIDENCE_MIN, CONFIDENCE_MAX),
-    shares: { novelty: shares.number('novelty', Number.MIN_VALUE, 1) },
     rowsHalfA: map.integer('rows-half-a', 2, CALIBRATION_ROWS_MAX),
     rowsHalfB: map.integer('rows-half-b', 1, CALIBRATION_ROWS_MAX),
     statement: map.text('statement', STATEMENT_CHARS_MAX),
     fit: readDataSet(map.map('fit')),
     calibration: readDataSet(map.map('calibration')),
   };
-  shares.done();
   map.done();
   if (promise.rowsHalfA + promise.rowsHalfB !== promise.calibration.rows) {
     throw refusePolicy(
@@ -163,23 +161,8 @@ function readNovelty(map: Fields, detection: Detection, promise: FalseAlarmPromi
     throw refusePolicy('policy.detection', `${detection} detection ${seen} feature statistics`);
   }
   const halfA = readHalfA(map, detection, promise.rowsHalfA);
-  const halfB = readDoubles(map, 'half-b', promise.rowsHalfB);
-  needAscending(map.at('half-b'), halfB);
-  if ((halfB.at(-1) as number) > 0) {
-    throw refusePolicy('policy.values', `${map.at('half-b')} has a fused score above 0`);
-  }
-  const rank = map.integer('rank', 1, promise.rowsHalfB);
-  const threshold = map.number('threshold');
   map.done();
-  // A rank above the promised one would break the promise, one below it would alarm less than said.
-  const promised = noveltyRank(promise, promise.rowsHalfB);
-  if (rank !== promised || threshold !== halfB[rank - 1]) {
-    throw refusePolicy(
-      'policy.rank',
-      `rank ${rank} with threshold ${threshold}; the promise gives rank ${promised}`,
-    );
-  }
-  const policy = { classes, halfA, halfB, rank, threshold };
+  const policy = { classes, halfA };
   return statistics === undefined ? policy : { ...policy, statistics };
 }
 
@@ -193,10 +176,7 @@ function readHalfA(map: Fields, detection: Detection, rows: number): Float64Arra
   return detectors.map((_, i) => {
     const sorted = readDoubles(entries, i, rows);
     needAscending(entries.at(i), sorted);
-    // The scale below the smallest score is (median - minimum): zero would divide by nothing.
-    if (!((sorted[sorted.length >> 1] as number) > (sorted[0] as number))) {
-      throw refusePolicy('policy.order', `${entries.at(i)} has its median at its minimum`);
-    }
+    needSpread(entries.at(i), sorted);
     return sorted;
   });
 }

@@ -7,6 +7,7 @@ export type PolicyFaultCode =
   | 'policy.length'
   | 'policy.values'
   | 'policy.order'
+  | 'policy.shares'
   | 'policy.rank';
 
 const CALIBRATE_AGAIN = 'Make the guard policy again with `edgeward calibrate`.';
@@ -17,6 +18,7 @@ export const POLICY_FAULTS: FaultTable<PolicyFaultCode> = {
   'policy.length': CALIBRATE_AGAIN,
   'policy.values': CALIBRATE_AGAIN,
   'policy.order': CALIBRATE_AGAIN,
+  'policy.shares': CALIBRATE_AGAIN,
   'policy.rank': CALIBRATE_AGAIN,
 };
 

@@ -1,8 +1,8 @@
 /** The guard policy: statistics of the fit set, calibration scores, and the promise they carry. */
-import { promisedRank } from './conformal.ts';
+import type { JointChecks, ScoredCheck } from './joint.ts';
 import type { FeatureStatistics } from './novelty-detectors.ts';
 
-export const GUARD_PROFILE = 'edgeward-guard/1';
+export const GUARD_PROFILE = 'edgeward-guard/2';
 
 /** Below it, no calibration set within the limits could make the promise. */
 export const FALSE_ALARMS_MIN = 1e-6;
@@ -20,11 +20,6 @@ export interface NoveltyPolicy {
   readonly statistics?: FeatureStatistics;
   /** Scores of half A, ascending, one array per detector in the order of the mode's detectors. */
   readonly halfA: readonly Float64Array[];
-  /** Fused scores of half B, ascending. */
-  readonly halfB: Float64Array;
-  /** The threshold is the `rank`-th smallest of half B, counted from 1. */
-  readonly rank: number;
-  readonly threshold: number;
 }
 
 /** Which bytes a set came from; the set itself never enters a policy. */
@@ -39,8 +34,6 @@ export interface FalseAlarmPromise {
   readonly falseAlarms: number;
   /** With this probability over the draw of the calibration set the budget is kept. */
   readonly confidence: number;
-  /** Each acting check's share of the budget; they add up to at most 1. */
-  readonly shares: { readonly novelty: number };
   readonly rowsHalfA: number;
   readonly rowsHalfB: number;
   /** The promise in words, with its limits. */
@@ -57,29 +50,26 @@ export interface GuardPolicy {
   /** Names of the model outputs that it reads; `features` exactly in full detection. */
   readonly outputs: { readonly scores: string; readonly features?: string };
   readonly novelty: NoveltyPolicy;
+  /** How the checks share the budget, and from where on a frame is an alarm. */
+  readonly checks: JointChecks;
   readonly promise: FalseAlarmPromise;
-}
-
-/** The rank that keeps novelty's share of the budget; 0 when half B is too small for any. */
-export function noveltyRank(
-  promise: Pick<FalseAlarmPromise, 'falseAlarms' | 'confidence' | 'shares'>,
-  rowsHalfB: number,
-): number {
-  return promisedRank(rowsHalfB, promise.falseAlarms * promise.shares.novelty, promise.confidence);
 }
 
 /** The promise in one paragraph, for people who read the policy or a report. */
 export function promiseStatement(
   promise: Omit<FalseAlarmPromise, 'statement'>,
-  rank: number,
+  checks: JointChecks,
 ): string {
   const percent = (share: number): string => `${Number((share * 100).toPrecision(6))}%`;
+  const names = (Object.keys(checks.scales) as ScoredCheck[]).map(
+    (check) => `${check} (${percent(checks.scales[check]?.share ?? 0)} of the budget)`,
+  );
   return (
     `At most ${percent(promise.falseAlarms)} of the frames that are exchangeable with the ` +
-    `calibration set raise a novelty alarm; a calibration set drawn like this one keeps that ` +
-    `with probability ${percent(promise.confidence)} (threshold: rank ${rank} of ` +
-    `${promise.rowsHalfB} rows, ${promise.rowsHalfA} others shaped the score). For correlated ` +
-    `streams it holds per independent segment, not per frame. Nothing is promised about which ` +
-    `unusual frames are caught.`
+    `calibration set raise an alarm of any of the checks ${names.join(', ')}; a calibration set ` +
+    `drawn like this one keeps that with probability ${percent(promise.confidence)} (threshold: ` +
+    `rank ${checks.rank} of ${promise.rowsHalfB} rows, ${promise.rowsHalfA} others shaped the ` +
+    `scores). For correlated streams it holds per independent segment, not per frame. Nothing is ` +
+    `promised about which unusual frames are caught.`
   );
 }

@@ -33,7 +33,7 @@ describe('edgeward calibrate', () => {
     expect(made).toMatchObject({ falseAlarms: 0.05, confidence: 0.95 });
     expect(made['statement']).toMatch(/^At most 5% of the frames/);
     const policy = need(decodeGuardPolicy(new Uint8Array(readFileSync(bench.at('json.cbor')))));
-    expect(policy.novelty.rank).toBe(made['rank']);
+    expect(policy.checks.rank).toBe(made['rank']);
     expect(policy.outputs).toEqual({ scores: 'logits', features: 'features' });
     const said = await edgeward(bench.calibrate('--out', bench.at('said.cbor')));
     expect(said.stdout).toContain(String(made['statement']));

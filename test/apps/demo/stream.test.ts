@@ -9,12 +9,11 @@ import { equalBytes } from '../../../src/core/base/bytes.ts';
 import { need } from '../../../src/core/base/fault.ts';
 import { fitGuardPolicy } from '../../../src/core/calibration/fit.ts';
 import { sha256 } from '../../../src/core/crypto/digest.ts';
-import { scoreNovelty } from '../../../src/core/guard/novelty.ts';
-import type { NoveltyPolicy } from '../../../src/core/guard/policy.ts';
-import { referenceKernels } from '../../../src/core/numeric/reference.ts';
+import type { GuardPolicy } from '../../../src/core/guard/policy.ts';
 import type { Tensor } from '../../../src/core/numeric/tensor.ts';
 import { readGraph } from '../../../src/core/onnx/graph.ts';
 import { linearHead } from '../../../src/core/onnx/linear-head.ts';
+import { judgedNovelty } from '../../core/guard/judged.ts';
 
 ort.env.wasm.numThreads = 1;
 
@@ -56,9 +55,9 @@ function rows(outputs: Outputs): [Float32Array, Float32Array][] {
   ]);
 }
 
-function alarms(policy: NoveltyPolicy, outputs: Outputs): number {
+function alarms(policy: GuardPolicy, outputs: Outputs): number {
   return rows(outputs).filter(([logits, features]) => {
-    return scoreNovelty(policy, referenceKernels, logits, features).alarm;
+    return judgedNovelty(policy, logits, features).alarm;
   }).length;
 }
 
@@ -104,7 +103,7 @@ describe('the recorded stream', () => {
 
 describe('the guard on the demo model', () => {
   let session: ort.InferenceSession;
-  let policy: NoveltyPolicy;
+  let policy: GuardPolicy;
 
   beforeAll(async () => {
     session = await ort.InferenceSession.create(model);
@@ -118,7 +117,7 @@ describe('the guard on the demo model', () => {
       head: need(linearHead(need(readGraph(model)), 'logits')),
       falseAlarms: 0.01,
     });
-    policy = need(fitted).novelty;
+    policy = need(fitted);
   });
 
   async function judged(kind: FrameKind): Promise<number> {

@@ -4,10 +4,9 @@ import { binomialUpper } from '../../../src/core/calibration/evaluate.ts';
 import { type CalibrationInput, fitGuardPolicy } from '../../../src/core/calibration/fit.ts';
 import type { RecordedOutputs, Rows } from '../../../src/core/calibration/rows.ts';
 import { rowOf } from '../../../src/core/calibration/rows.ts';
-import { scoreNovelty } from '../../../src/core/guard/novelty.ts';
 import type { GuardPolicy } from '../../../src/core/guard/policy.ts';
 import { encodeGuardPolicy } from '../../../src/core/guard/policy-codec.ts';
-import { referenceKernels } from '../../../src/core/numeric/reference.ts';
+import { judgedNovelty } from '../guard/judged.ts';
 import { simulatedInput, simulatedModel } from './simulated.ts';
 
 const model = simulatedModel(3, 4);
@@ -17,12 +16,11 @@ describe('fitGuardPolicy', () => {
   it('states its promise with the evidence for it', () => {
     const policy = need(fitGuardPolicy(input));
     expect(policy.detection).toBe('full');
-    expect(policy.novelty.rank).toBe(1);
+    expect(policy.checks.rank).toBe(1);
     const { statement, ...evidence } = policy.promise;
     expect(evidence).toEqual({
       falseAlarms: 0.05,
       confidence: 0.95,
-      shares: { novelty: 1 },
       rowsHalfA: 59,
       rowsHalfB: 59,
       fit: { sha256: input.fit.sha256, rows: 90 },
@@ -65,12 +63,7 @@ describe('fitGuardPolicy', () => {
     expect(policy.novelty.statistics).toBeUndefined();
     expect(policy.novelty.halfA).toHaveLength(1);
     const frames = model.outputs(40, 10);
-    const judged = scoreNovelty(
-      policy.novelty,
-      referenceKernels,
-      rowOf(frames.logits, 0),
-      undefined,
-    );
+    const judged = judgedNovelty(policy, rowOf(frames.logits, 0), undefined);
     expect(judged.score).toBeLessThan(0);
   });
 
@@ -273,7 +266,7 @@ function alarmRate(policy: GuardPolicy, frames: RecordedOutputs): number {
   for (let row = 0; row < count; row++) {
     const features = frames.features === undefined ? undefined : rowOf(frames.features, row);
     const logits = rowOf(frames.logits, row);
-    if (scoreNovelty(policy.novelty, referenceKernels, logits, features).alarm) alarms += 1;
+    if (judgedNovelty(policy, logits, features).alarm) alarms += 1;
   }
   return alarms / count;
 }

@@ -54,21 +54,30 @@ export function acting(changes: Partial<GuardSettings['actions']>): GuardSetting
 
 /** Reduced detection (GEN): a clear winner is usual, equal logits are not. */
 export const POLICY: GuardPolicy = {
-  profile: 'edgeward-guard/1',
+  profile: 'edgeward-guard/2',
   modelSha256: new Uint8Array(32),
   detection: 'reduced',
   outputs: { scores: 'logits' },
   novelty: {
     classes: 3,
     halfA: [Float64Array.of(-2, -1.5, -1, -0.5)],
-    halfB: Float64Array.of(-3, -2, -1, -0.1),
+  },
+  checks: {
+    scales: {
+      novelty: {
+        share: 1,
+        halfA: Float64Array.of(-4, -3, -2, -1),
+        halfB: Float64Array.of(-3, -2, -1, -0.1),
+      },
+    },
+    // ln(2/5), ln(3/5) and ln(4/5) of half A; the last lies above all of it.
+    halfB: Float64Array.of(-0.9162907318741551, -0.5108256237659907, -0.2231435513142097, -0.1),
     rank: 1,
-    threshold: -3,
+    threshold: -0.9162907318741551,
   },
   promise: {
     falseAlarms: 0.2,
     confidence: 0.5,
-    shares: { novelty: 1 },
     rowsHalfA: 4,
     rowsHalfB: 4,
     statement: '',

@@ -7,11 +7,10 @@ import { rowOf } from '../../../src/core/calibration/rows.ts';
 import { decodeCbor } from '../../../src/core/cose/decode.ts';
 import { encodeCbor } from '../../../src/core/cose/encode.ts';
 import type { CborValue } from '../../../src/core/cose/value.ts';
-import { scoreNovelty } from '../../../src/core/guard/novelty.ts';
 import type { GuardPolicy } from '../../../src/core/guard/policy.ts';
 import { decodeGuardPolicy, encodeGuardPolicy } from '../../../src/core/guard/policy-codec.ts';
-import { referenceKernels } from '../../../src/core/numeric/reference.ts';
 import { simulatedInput, simulatedModel } from '../calibration/simulated.ts';
+import { judgedNovelty } from './judged.ts';
 
 const model = simulatedModel(3, 4);
 const { outputs: _, ...input } = simulatedInput(model);
@@ -59,7 +58,7 @@ describe('a hostile policy, signed or not', () => {
     ['names its model by five bytes', 'field.range', (at) => at('model').set(new Uint8Array(5))],
     ['hides a member', 'field.unknown', (at) => at('backdoor').set(true)],
     ['hides a member inside', 'field.unknown', (at) => at('novelty', 'skip').set(true)],
-    ['leaves the threshold out', 'field.missing', (at) => at('novelty', 'threshold').remove()],
+    ['leaves the threshold out', 'field.missing', (at) => at('checks', 'threshold').remove()],
     ['is full without features', 'policy.detection', (at) => at('outputs', 'features').remove()],
     [
       'is full without statistics',
@@ -72,9 +71,8 @@ describe('a hostile policy, signed or not', () => {
     ['has 5 features', 'policy.length', (at) => at('novelty', 'statistics', 'features').set(5)],
     ['has one class', 'field.range', (at) => at('novelty', 'classes').set(1)],
     ['says NaN', 'policy.values', (at) => at('novelty', 'half-a', 0).double(3, NaN)],
-    ['says Infinity', 'policy.values', (at) => at('novelty', 'half-b').double(58, Infinity)],
+    ['says Infinity', 'policy.values', (at) => at('checks', 'half-b').double(58, Infinity)],
     ['overflows', 'policy.values', (at) => at(...STATS, 'class-centres').double(1, -1e200)],
-    ['is below every score', 'policy.values', (at) => at('novelty', 'half-b').double(58, 1)],
     [
       'lets two classes coincide',
       'policy.values',
@@ -87,17 +85,29 @@ describe('a hostile policy, signed or not', () => {
     ],
     ['turns a frame around', 'policy.values', (at) => at(...STATS, 'whole-whitener').double(9, -1)],
     ['is unsorted', 'policy.order', (at) => at('novelty', 'half-a', 2).double(0, 0)],
-    ['is unsorted in half B', 'policy.order', (at) => at('novelty', 'half-b').double(9, -1e9)],
+    ['is unsorted in half B', 'policy.order', (at) => at('checks', 'half-b').double(9, -1e9)],
+    ['ranks nothing', 'policy.order', (at) => at(...SCALE, 'half-b').double(9, -1e9)],
+    ['is unsorted in its scale', 'policy.order', (at) => at(...SCALE, 'half-a').double(9, -1e9)],
+    ['has no scale', 'policy.order', (at) => at(...SCALE, 'half-a').set(new Uint8Array(59 * 8))],
+    ['has half a scale', 'policy.length', (at) => at(...SCALE, 'half-a').set(new Uint8Array(58))],
+    [
+      'gives novelty to another check',
+      'policy.shares',
+      (at) => {
+        at('checks', 'input').set(at(...SCALE).get() as CborValue);
+        at(...SCALE).remove();
+      },
+    ],
     [
       'never varies',
       'policy.order',
       (at) => at('novelty', 'half-a', 1).set(new Uint8Array(59 * 8)),
     ],
-    ['never reaches its threshold', 'policy.rank', (at) => at('novelty', 'threshold').set(-1e9)],
-    ['alarms always', 'policy.rank', (at) => at('novelty', 'rank').set(59)],
+    ['never reaches its threshold', 'policy.rank', (at) => at('checks', 'threshold').set(-1e9)],
+    ['alarms always', 'policy.rank', (at) => at('checks', 'rank').set(59)],
     ['promises more', 'policy.rank', (at) => at('promise', 'false-alarms').set(0.01)],
     ['is surer', 'policy.rank', (at) => at('promise', 'confidence').set(0.99)],
-    ['spends less', 'policy.rank', (at) => at('promise', 'shares', 'novelty').set(0.1)],
+    ['spends less', 'policy.shares', (at) => at(...SCALE, 'share').set(0.1)],
     ['promises nothing', 'field.range', (at) => at('promise', 'false-alarms').set(1)],
     ['asks for endless sums', 'field.range', (at) => at('promise', 'false-alarms').set(5e-324)],
     ['has a list as a map', 'field.type', (at) => at('novelty').set([1])],
@@ -168,6 +178,7 @@ describe('a hostile policy, signed or not', () => {
 });
 
 const STATS: readonly string[] = ['novelty', 'statistics'];
+const SCALE: readonly string[] = ['checks', 'novelty'];
 
 /** Judges usual, strange and broken frames; every answer must be sound whatever the policy. */
 function judgeAll(policy: GuardPolicy): unknown[] {
@@ -177,16 +188,11 @@ function judgeAll(policy: GuardPolicy): unknown[] {
   };
   return [usual, strange, broken].flatMap((frames) =>
     Array.from({ length: 6 }, (_, row) => {
-      const judged = scoreNovelty(
-        policy.novelty,
-        referenceKernels,
-        rowOf(frames.logits, row),
-        rowOf(frames.features, row),
-      );
+      const judged = judgedNovelty(policy, rowOf(frames.logits, row), rowOf(frames.features, row));
       expect(judged.score).toBeLessThanOrEqual(0);
       expect(judged.p).toBeGreaterThan(0);
       expect(judged.p).toBeLessThanOrEqual(1);
-      expect(judged.alarm).toBe(judged.score < judged.threshold);
+      expect(judged.alarm).toBe(judged.usualness < judged.threshold);
       if (frames === broken) expect(judged.alarm).toBe(true);
       return judged;
     }),
@@ -195,6 +201,7 @@ function judgeAll(policy: GuardPolicy): unknown[] {
 
 /** One member of a decoded policy, to be changed in place. */
 interface Place {
+  get(): unknown;
   set(value: CborValue): void;
   remove(): void;
   shorten(): void;
@@ -210,6 +217,7 @@ function changed(change: (at: (...path: (string | number)[]) => Place) => void):
     const last = path.at(-1) as string | number;
     const parent = path.slice(0, -1).reduce((node: Node, key) => child(node, key) as Node, root);
     return {
+      get: () => child(parent, last),
       set: (value) => {
         if (Array.isArray(parent)) parent[last as number] = value;
         else parent.set(last, value);
