@@ -21,7 +21,9 @@ export interface ReferenceRanks {
 export type Sides = 'one' | 'two';
 
 /** Below this share of its magnitude a statistic's spread is rounding, not variation. */
-const RESOLUTION = 1e-6;
+const RESOLUTION = 1e-9;
+/** The unit of a statistic that never varied, as a share of its magnitude. */
+const CONSTANT_UNIT = 1e-2;
 
 /**
  * `2 sum of ln p_j` over all statistics: at most 0, higher = more usual. `-Infinity` for a value
@@ -44,8 +46,8 @@ export function ranksScore(ranks: ReferenceRanks, values: ArrayLike<number>): nu
  * It is linear between neighbours and goes on for ever beyond the reference, as `logP` of
  * `conformal.ts` and for its reason: extremes must never tie. The unit beyond an end is its
  * distance to the median. Where half of the reference lies on that end, it is the whole range;
- * where all of it is one value, that value counts 0, and each millionth of it (of 1 for a zero)
- * by which a frame differs counts one unit.
+ * where all of it is one value, that value counts 0, and each hundredth of it (of 1 for a zero) by
+ * which a frame differs counts one unit: far out after a little, yet on a scale.
  *
  * @param sorted ascending, finite, at least one
  */
@@ -137,8 +139,8 @@ function tailUnit(sorted: Float64Array, sign: 1 | -1): number {
   const min = entry(sorted, 0, sign);
   const range = entry(sorted, n - 1, sign) - min;
   const magnitude = Math.max(Math.abs(sorted[0] as number), Math.abs(sorted[n - 1] as number));
-  const least = RESOLUTION * (magnitude > 0 ? magnitude : 1);
-  return Math.max(entry(sorted, n >> 1, sign) - min || range, least);
+  if (range === 0) return CONSTANT_UNIT * (magnitude || 1);
+  return Math.max(entry(sorted, n >> 1, sign) - min || range, RESOLUTION * magnitude);
 }
 
 /** How many of the column, read in the direction of `sign`, are at most `turned`. */

@@ -57,16 +57,18 @@ describe('ln p of a value', () => {
     for (const sides of ['one', 'two'] as const) {
       expect(referenceLogP(constant, sides, -50)).toBe(0);
       expect(referenceLogP(zero, sides, 0)).toBe(0);
-      expect(referenceLogP(constant, sides, -49.5)).toBeLessThan(-1e4);
-      expect(referenceLogP(zero, sides, 0.01)).toBeLessThan(-1e4);
     }
-    expect(referenceLogP(constant, 'two', -50.5)).toBeLessThan(-1e4);
+    // A hundredth of the constant, or of 1, is one unit below p = 1 / 8.
+    expect(referenceLogP(constant, 'one', -49)).toBeCloseTo(-2 - Math.log(8), 12);
+    expect(referenceLogP(constant, 'two', -51)).toBeCloseTo(-2 - Math.log(4), 12);
+    expect(referenceLogP(zero, 'one', 1)).toBeCloseTo(-100 - Math.log(8), 12);
+    expect(referenceLogP(zero, 'two', -1e-9)).toBeCloseTo(-Math.log(4), 6);
     expect(referenceLogP(constant, 'one', -50.5)).toBe(0);
   });
 
   it('does not take rounding for variation', () => {
     const rounding = Float64Array.of(1, 1 + 1e-15, 1 + 2e-15);
-    expect(referenceLogP(rounding, 'two', 1 + 1e-9)).toBeGreaterThan(-2);
+    expect(referenceLogP(rounding, 'two', 1 + 1e-12)).toBeGreaterThan(-2);
     expect(referenceLogP(rounding, 'two', 1.1)).toBeLessThan(-1e4);
   });
 });
