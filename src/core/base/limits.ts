@@ -115,12 +115,53 @@ export const CLASSES_MAX: number = 4_096;
 export const CALIBRATION_ROWS_MAX: number = 1_000_000;
 /** Of one statistic of the reference frames; more are thinned out evenly. */
 export const REFERENCE_QUANTILES_MAX: number = 1_024;
+/** Wider features are projected for the detectors that whiten or compare them. */
+export const UNPROJECTED_FEATURES_MAX: number = 256;
+/** To so many directions. */
+export const PROJECTED_FEATURES: number = 128;
+/** Principal directions of ViM: with the widest features they fill half of a policy. */
+export const VIM_COMPONENTS_MAX: number = 256;
+/** Fit rows that a policy may carry as samples, where its maker asks for it. */
+export const KNN_BANK_ROWS_MAX: number = 2_000;
+/** Groups of output values that are judged apart. */
+export const OUTPUT_GROUPS_MAX: number = 256;
+/** Of a detection model, counted one by one. */
+export const DETECTED_CLASSES_MAX: number = 256;
+/** Of all statistics of the input together, on the reference frames. */
+export const INPUT_REFERENCE_VALUES_MAX: number = 2 ** 18;
+export const INPUT_CHANNELS_MAX: number = 64;
+/** An input of one axis with more entries is no row of a table, but a window of samples. */
+export const TABLE_COLUMNS_MAX: number = 1_000;
+/** Values of one image that its statistics look at; of a larger one, evenly spaced lines. */
+export const IMAGE_VALUES_LOOKED_AT: number = 8_192;
+/** Digests of frames that are remembered, to know one that comes again. */
+export const REPLAY_FRAMES_MAX: number = 4096;
+export const SENSOR_LINES_MAX: number = 65_536;
+/** Frames in which changes of the label are counted. */
+export const FLIP_WINDOW_MAX: number = 4096;
 export const FROZEN_FRAMES_MAX: number = 1_000;
+/** Classes beyond it share a group in the bet on how often they come. */
+export const CLASS_GROUPS_MAX: number = 64;
+export const DRIFT_STATE_BYTES_MAX: number = 4096;
+/** Of the perturbation tripwire: one frame in so many is sampled at least. */
+export const PROBE_SAMPLING_MAX: number = 1_000_000;
+export const PROBES_PER_MINUTE_MAX: number = 60_000;
 export const REASONS_MAX: number = 32;
 /** A released output stands in for a missing one for a day at most, whatever the settings say. */
 export const LAST_GOOD_AGE_MS_MAX: number = 86_400_000;
 /** Numbers in one declared safe output; a detection head has some ten thousand. */
 export const SAFE_OUTPUT_VALUES_MAX: number = 65_536;
+
+/** How long a frame may be held for a person. */
+export const HOLD_MS_MAX: number = 600_000;
+/** Frames that may be held at a time: each keeps the outputs of the model. */
+export const HOLDS_MAX: number = 64;
+
+// Operators
+/** One signed act; with its signature it has some 300 bytes. */
+export const OPERATOR_ACT_BYTES_MAX: number = 1024;
+/** Of the record of counters, one for each operator key that ever acted. */
+export const OPERATOR_RECORD_BYTES_MAX: number = 16 * 1024;
 
 // Telemetry
 export const ENVELOPE_BYTES_MAX: number = 64 * 1024;
@@ -178,6 +219,21 @@ export const MAKER_DEADLINE_MS: number = 120_000;
 /** A bundle to which signatures are added is held whole: what was verified is what is written. */
 export const SIGNING_BUNDLE_BYTES_MAX: number = 1024 * 1024 * 1024;
 
+// Recorded inputs
+/** Images in one folder with its subfolders, and other names beside them. */
+export const RECORDED_FILES_MAX: number = 2 ** 18;
+export const IMAGE_FILE_BYTES_MAX: number = 64 * 1024 * 1024;
+export const IMAGE_PIXELS_MAX: number = 2 ** 24;
+/** Chunks or segments that an image is made of; what else a file holds is not kept. */
+export const IMAGE_PARTS_MAX: number = 2 ** 16;
+/** An encoder writes ten; each passes over all blocks, however few bytes it has. */
+export const JPEG_SCANS_MAX: number = 64;
+/** What the decoder may ask for at once: some 20 bytes a pixel. */
+export const JPEG_MEMORY_MB_MAX: number = 512;
+export const CSV_FILE_BYTES_MAX: number = 256 * 1024 * 1024;
+/** A number, or the name of a column. */
+export const CSV_FIELD_BYTES_MAX: number = 256;
+
 // Scan of a model
 /** Protobuf fields of one model, at all levels. */
 export const SCAN_FIELDS_MAX: number = 2 ** 21;
@@ -205,3 +261,6 @@ export const STREAM_BYTES_PER_S_MIN: number = 4096;
 
 /** How often the device asks whether a golden vector is due. */
 export const CANARY_TICK_MS = 1000;
+
+/** Of the WASM kernels: every whitener, centre and bank of a policy, laid out for them. */
+export const KERNEL_MEMORY_BYTES_MAX: number = 64 * 1024 * 1024;

@@ -4,7 +4,17 @@
  */
 
 /** The check families; the signed settings choose an action for each except `mode`. */
-export type Check = 'contract' | 'sensor' | 'novelty' | 'output' | 'inference' | 'mode';
+export type Check =
+  | 'contract'
+  | 'sensor'
+  | 'input'
+  | 'novelty'
+  | 'perturbation'
+  | 'drift'
+  | 'caller'
+  | 'output'
+  | 'inference'
+  | 'mode';
 
 /** Closed, and API: a code is never reworded. Its first word is its check. */
 export type FindingCode =
@@ -19,8 +29,27 @@ export type FindingCode =
   | 'contract.not-finite'
   | 'contract.range'
   | 'sensor.frozen'
+  | 'sensor.stuck-channel'
+  | 'sensor.dropout'
+  | 'sensor.saturated'
+  | 'sensor.dead-lines'
+  | 'sensor.replayed'
+  | 'sensor.time-backwards'
+  | 'input.unlike-calibration'
+  | 'input.not-scored'
   | 'novelty.out-of-distribution'
   | 'novelty.not-scored'
+  | 'perturbation.unstable'
+  | 'perturbation.not-scored'
+  | 'drift.novelty'
+  | 'drift.input'
+  | 'drift.classes'
+  | 'caller.rate'
+  | 'caller.budget'
+  | 'caller.novelty-rate'
+  | 'caller.near-duplicates'
+  | 'caller.probing'
+  | 'caller.quarantined'
   | 'output.missing'
   | 'output.unknown'
   | 'output.dtype'
@@ -29,6 +58,9 @@ export type FindingCode =
   | 'output.not-finite'
   | 'output.range'
   | 'output.probabilities'
+  | 'output.flip-rate'
+  | 'output.jump'
+  | 'output.confidence'
   | 'inference.failed-deadline'
   | 'inference.failed'
   | 'mode.withholding';
@@ -66,8 +98,29 @@ export const FINDINGS: Readonly<Record<FindingCode, string>> = {
   'contract.not-finite': 'A NaN or an infinity is in the data.',
   'contract.range': 'A value lies outside the range of its tensor or channel.',
   'sensor.frozen': 'The same frame came again and again.',
+  'sensor.stuck-channel': 'One channel gives one value only.',
+  'sensor.dropout': 'A long stretch of the data is one and the same value.',
+  'sensor.saturated': 'Too many values stand at an end of the range.',
+  'sensor.dead-lines': 'Rows or columns of the image hold one value each.',
+  'sensor.replayed': 'The frame came before, within the window of frames that are remembered.',
+  'sensor.time-backwards': 'The frame is older than the one before it.',
+  'input.unlike-calibration':
+    'The statistics of the input are unlike those of the calibration set.',
+  'input.not-scored': 'The statistics of the input could not be judged.',
   'novelty.out-of-distribution': 'The model has not seen inputs like this one.',
   'novelty.not-scored': 'The novelty check could not be made on what the model gave.',
+  'perturbation.unstable':
+    'A slight smoothing of the input changes the answer more than it should.',
+  'perturbation.not-scored': 'The perturbation check could not be made.',
+  'drift.novelty': 'The frames have become less usual than those of the calibration set.',
+  'drift.input': 'The statistics of the inputs have moved away from the calibration set.',
+  'drift.classes': 'The classes come more or less often than in the calibration set.',
+  'caller.rate': 'The caller asks faster than its rate.',
+  'caller.budget': 'The caller has used up the queries of its period.',
+  'caller.novelty-rate': 'The caller sends unusual frames far more often than others.',
+  'caller.near-duplicates': 'The caller sends frames that differ little and change their label.',
+  'caller.probing': 'The distances between the caller’s frames look made, not recorded.',
+  'caller.quarantined': 'The caller is shut out for a while.',
   'output.missing': 'The model did not give an output of the schema.',
   'output.unknown': 'The model gave an output that is not in the schema.',
   'output.dtype': 'The element type of an output is not the schema’s.',
@@ -76,6 +129,9 @@ export const FINDINGS: Readonly<Record<FindingCode, string>> = {
   'output.not-finite': 'A NaN or an infinity is in an output.',
   'output.range': 'A value of an output lies outside its range.',
   'output.probabilities': 'Entries are no probabilities, or do not sum to 1.',
+  'output.flip-rate': 'The label changes more often than the signed policy allows.',
+  'output.jump': 'A value changed faster than the signed policy allows.',
+  'output.confidence': 'The model is less sure than the signed policy demands.',
   'inference.failed-deadline': 'The inference did not end within its deadline.',
   'inference.failed': 'The inference gave no outputs.',
   'mode.withholding': 'The mode of the device does not release model outputs.',

@@ -54,7 +54,7 @@ const x = (dims: readonly number[], values: readonly number[]): NamedTensors =>
   named('x', float32(dims, values));
 const twelve = (changed: number): number[] => [changed, ...Array<number>(11).fill(0)];
 
-const PRODUCED: Record<Exclude<FindingCode, 'contract.not-tensors'>, Case> = {
+const PRODUCED: Partial<Record<Exclude<FindingCode, 'contract.not-tensors'>, Case>> = {
   'contract.missing-input': { inputs: new Map() },
   'contract.unknown-input': { inputs: new Map([...frame(), ...logits(1)]) },
   'contract.dtype': {
