@@ -246,6 +246,12 @@ export const SCAN_METADATA_BYTES_MAX: number = 1024 * 1024;
 /** Of each code; more are counted only. */
 export const SCAN_FINDINGS_LISTED_MAX: number = 16;
 
+// Sealed state
+/** What the guard has seen is written so often at most: a card is worn by each write. */
+export const SEALED_STATE_PERIOD_MS: number = 900_000;
+export const SEALED_STATE_BYTES_MAX: number = 256 * 1024;
+export const SEALED_PARTS_MAX: number = 8;
+
 // Slots
 export const BOOT_RECORD_BYTES_MAX: number = 4096;
 /** Boots that a release on trial has to prove itself in. */

@@ -1,17 +1,20 @@
 /**
  * Findings, settings and mode become one verdict (guard 9). The most restrictive action wins, and
- * one more finding never loosens a verdict: release < flag < substitute < withhold.
+ * one more finding never loosens a verdict: release < flag < hold < substitute < withhold. A held
+ * output may yet leave, if a person says so; that is why a finding that demands `substitute` is
+ * stronger, and why nobody is asked about a frame that has one.
  */
 import { REASONS_MAX } from '../base/limits.ts';
 import type { MonotonicMs } from '../base/time.ts';
 import type { NamedTensors } from '../numeric/tensor.ts';
 import { type Finding, finding } from './findings.ts';
+import type { HoldEnding } from './hold.ts';
 import { type Mode, mayRelease } from './mode.ts';
 import { ACTIONS, type Action, type GuardSettings } from './settings.ts';
 
 /**
  * `release` and `flag` give the model's output, `substitute` another one, `withhold` none. `hold`
- * (waiting for a person, with a deadline that ends in the safe output) is reserved: nothing makes it yet.
+ * waits for a person: until one releases the model's output, it is the safe output or nothing.
  */
 export type Verdict = 'release' | 'flag' | 'substitute' | 'hold' | 'withhold';
 
@@ -49,6 +52,9 @@ export interface Decision {
  * `substitute` gives the last good output while it is young enough, because it stands closest to
  * the world as it is, else the declared safe output, else nothing (`withhold`).
  *
+ * `hold` gives the declared safe output, or nothing: whoever performs it keeps the model's output
+ * back and gives it only when a person said so. The last good output does not stand in then.
+ *
  * A mode that does not release model outputs counts as a finding that demands `substitute`; the last
  * good output is a model output too and does not stand in then.
  *
@@ -71,8 +77,29 @@ export function decide(
     if (lastGood !== undefined) return substitute(reasons, lastGood, 'last-good');
     return substitute(reasons, safeOutput, 'safe');
   }
+  if (action === 'hold') {
+    const { source, outputs, reasons: shown } = substitute(reasons, safeOutput, 'safe');
+    return { verdict: 'hold', source, outputs, reasons: shown };
+  }
   const shown = reasons.slice(0, REASONS_MAX);
   return { verdict: action, source: 'model', outputs: modelOutputs, reasons: shown };
+}
+
+/**
+ * What leaves when the wait of a held frame is over: the model's output where a person released it,
+ * else what it was held with.
+ */
+export function afterHold<T extends Pick<Decision, 'source' | 'outputs'>>(
+  held: T,
+  modelOutputs: NamedTensors,
+  ending: HoldEnding,
+): T {
+  return ending === 'release' ? { ...held, source: 'model', outputs: modelOutputs } : held;
+}
+
+/** A frame that should have waited, and had no place to. */
+export function withoutHold<T extends Pick<Decision, 'verdict' | 'outputs'>>(held: T): T {
+  return { ...held, verdict: held.outputs === undefined ? 'withhold' : 'substitute' };
 }
 
 /** What the settings say about one finding. `mode` always demands a substitute. */
@@ -92,8 +119,9 @@ function effectiveAction(
     return worst === undefined ? 'release' : 'flag';
   }
   const action = worst === undefined ? 'release' : actionOf(worst, settings);
-  // There is nothing to release or to flag.
-  return !modelGave && (action === 'release' || action === 'flag') ? 'substitute' : action;
+  // There is nothing to release, to flag or to hold.
+  const gives = action === 'release' || action === 'flag' || action === 'hold';
+  return !modelGave && gives ? 'substitute' : action;
 }
 
 function barred(mode: Mode): Finding {

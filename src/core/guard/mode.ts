@@ -4,13 +4,17 @@
  *     NOMINAL <-> DEGRADED -> SAFE -> LOCKED        PAUSED by an operator from any but LOCKED
  *
  * NOMINAL and DEGRADED release model outputs; SAFE, PAUSED and LOCKED do not. SAFE heals by a passed
- * self-test or an operator. LOCKED is for a forked or replayed floor, a runtime that does not match
- * its manifest, or a root conflict, and only a signed release leaves it. A refused install, command
- * or signature and a failed report never change the mode: whoever holds the broker or the sensor
- * must not be able to lock a device.
+ * self-test or an operator; where an operator forced it, by an operator's release and nothing else
+ * (FORCED in the table, SAFE to everybody outside). LOCKED is for a forked or replayed floor, a
+ * runtime that does not match its manifest, or a root conflict, and only a signed release leaves it.
+ * A refused install, command or signature and a failed report never change the mode: whoever holds
+ * the broker or the sensor must not be able to lock a device.
  */
 
 export type Mode = 'NOMINAL' | 'DEGRADED' | 'SAFE' | 'LOCKED' | 'PAUSED';
+
+/** Where the table stands. FORCED is the SAFE of an operator, which no self-test heals. */
+export type Standing = Mode | 'FORCED';
 
 export type Cause =
   /** The booted bundle verified and its session passed the golden vectors. */
@@ -49,27 +53,32 @@ export type Cause =
   | 'signature-refused'
   | 'reporting-failed';
 
-/** `before` is where a resume leads; outside PAUSED it equals `mode`. */
+/** `before` is where a resume leads; outside PAUSED it equals `standing`. */
 export interface ModeState {
-  readonly mode: Mode;
-  readonly before: Mode;
+  readonly standing: Standing;
+  readonly before: Standing;
 }
 
 /** Nothing is verified yet, so nothing is released. */
-export const MODE_AT_START: ModeState = { mode: 'SAFE', before: 'SAFE' };
+export const MODE_AT_START: ModeState = { standing: 'SAFE', before: 'SAFE' };
+
+/** What the state is called outside of this table. */
+export function modeOf({ standing }: ModeState): Mode {
+  return standing === 'FORCED' ? 'SAFE' : standing;
+}
 
 /**
  * The mode after a cause. While PAUSED, other causes move the mode that a resume restores: a pause
  * does not let the device forget that its self-test failed, and a lock goes through it.
  */
 export function stepMode(state: ModeState, cause: Cause): ModeState {
-  const { mode, before } = state;
-  const next = MODES[mode][cause];
+  const { standing, before } = state;
+  const next = MODES[standing][cause];
   if (next === 'BEFORE') return settled(before);
   if (next !== 'PAUSED') return settled(next);
-  if (mode !== 'PAUSED') return { mode: 'PAUSED', before: mode };
+  if (standing !== 'PAUSED') return { standing: 'PAUSED', before: standing };
   const under = MODES[before][cause];
-  return under === 'PAUSED' || under === 'BEFORE' ? state : { mode: 'PAUSED', before: under };
+  return under === 'PAUSED' || under === 'BEFORE' ? state : { standing: 'PAUSED', before: under };
 }
 
 /** Whether frames may be given to the model. */
@@ -96,7 +105,7 @@ const MAY = {
 } as const satisfies Record<Mode, { infer: boolean; release: boolean; selfTest: boolean }>;
 
 /** `BEFORE` is the mode that was remembered when PAUSED began. */
-export const MODES: Readonly<Record<Mode, Readonly<Record<Cause, Mode | 'BEFORE'>>>> = {
+export const MODES: Readonly<Record<Standing, Readonly<Record<Cause, Standing | 'BEFORE'>>>> = {
   NOMINAL: {
     'boot-verified': 'NOMINAL',
     'bundle-refused-at-boot': 'SAFE',
@@ -114,7 +123,7 @@ export const MODES: Readonly<Record<Mode, Readonly<Record<Cause, Mode | 'BEFORE'
     'sensor-recovered': 'NOMINAL',
     'operator-pause': 'PAUSED',
     'operator-resume': 'NOMINAL',
-    'operator-force-safe': 'SAFE',
+    'operator-force-safe': 'FORCED',
     'operator-release': 'NOMINAL',
     'install-refused': 'NOMINAL',
     'command-refused': 'NOMINAL',
@@ -138,7 +147,7 @@ export const MODES: Readonly<Record<Mode, Readonly<Record<Cause, Mode | 'BEFORE'
     'sensor-recovered': 'NOMINAL',
     'operator-pause': 'PAUSED',
     'operator-resume': 'DEGRADED',
-    'operator-force-safe': 'SAFE',
+    'operator-force-safe': 'FORCED',
     'operator-release': 'DEGRADED',
     'install-refused': 'DEGRADED',
     'command-refused': 'DEGRADED',
@@ -162,13 +171,38 @@ export const MODES: Readonly<Record<Mode, Readonly<Record<Cause, Mode | 'BEFORE'
     'sensor-recovered': 'SAFE',
     'operator-pause': 'PAUSED',
     'operator-resume': 'SAFE',
-    'operator-force-safe': 'SAFE',
+    'operator-force-safe': 'FORCED',
     // A person vouches and nothing is proven yet: NOMINAL only after a passed self-test.
     'operator-release': 'DEGRADED',
     'install-refused': 'SAFE',
     'command-refused': 'SAFE',
     'signature-refused': 'SAFE',
     'reporting-failed': 'SAFE',
+  },
+  FORCED: {
+    'boot-verified': 'FORCED',
+    'bundle-refused-at-boot': 'FORCED',
+    'slot-corrupt': 'FORCED',
+    'recovery-exhausted': 'FORCED',
+    'floor-forked': 'LOCKED',
+    'runtime-mismatch': 'LOCKED',
+    'root-conflict': 'LOCKED',
+    'worker-killed': 'FORCED',
+    'respawn-exhausted': 'FORCED',
+    'self-test-passed': 'FORCED',
+    'self-test-failed': 'FORCED',
+    'internal-error': 'FORCED',
+    'sensor-bad': 'FORCED',
+    'sensor-recovered': 'FORCED',
+    'operator-pause': 'PAUSED',
+    'operator-resume': 'FORCED',
+    'operator-force-safe': 'FORCED',
+    // What happened while it was forced is not known any more: a self-test comes first.
+    'operator-release': 'SAFE',
+    'install-refused': 'FORCED',
+    'command-refused': 'FORCED',
+    'signature-refused': 'FORCED',
+    'reporting-failed': 'FORCED',
   },
   LOCKED: {
     'boot-verified': 'LOCKED',
@@ -221,6 +255,6 @@ export const MODES: Readonly<Record<Mode, Readonly<Record<Cause, Mode | 'BEFORE'
   },
 };
 
-function settled(mode: Mode): ModeState {
-  return { mode, before: mode };
+function settled(standing: Standing): ModeState {
+  return { standing, before: standing };
 }

@@ -8,6 +8,7 @@ import type { CborKey, CborMap, CborValue } from '../cose/value.ts';
 import {
   digest,
   listOf,
+  oneOf,
   optional,
   readRecord,
   record,
@@ -28,7 +29,7 @@ import {
   word,
 } from './vocabulary.ts';
 
-/** The first part of every event type; `operator` is reserved for signed commands. */
+/** The first part of every event type. */
 export const EVENT_FAMILIES = [
   'integrity',
   'anomaly',
@@ -75,6 +76,29 @@ interface EventMembers {
   'inference.worker-respawned': { readonly cause: string; readonly respawns: number };
   'inference.budget-exhausted': { readonly respawns: number };
   'mode.changed': { readonly from: ModeName; readonly to: ModeName; readonly cause: string };
+  /** A frame waits for a person: `hold` is what an operator answers to, by the deadline. */
+  'operator.held': { readonly hold: number; readonly frame: number; readonly deadlineMs: number };
+  /** Without an operator it was a local caller, the deadline, the mode or the end of the session. */
+  'operator.hold-ended': {
+    readonly hold: number;
+    readonly frame: number;
+    readonly ending: HoldEndName;
+    readonly operator?: Uint8Array;
+  };
+  /** An act that was done; without an operator it was a local caller's, which only restricts. */
+  'operator.act': {
+    readonly verb: string;
+    readonly from: ModeName;
+    readonly to: ModeName;
+    /** What an `acknowledge` is about. */
+    readonly about?: string;
+    /** The id that the operator gave to the act. */
+    readonly id?: string;
+    /** Thumbprint of the operator's key, 32 bytes. */
+    readonly operator?: Uint8Array;
+  };
+  /** A signed act that changed nothing. */
+  'operator.refused': { readonly fault: string };
   'update.slot-changed': {
     readonly slot: string;
     readonly from: string;
@@ -95,6 +119,10 @@ export interface DropCounts {
   readonly firstSequence?: number;
   readonly lastSequence?: number;
 }
+
+/** How a held frame's wait ended; only after `release` did the model's output leave. */
+export const HOLD_ENDS = ['release', 'safe', 'expired', 'mode', 'stopped'] as const;
+export type HoldEndName = (typeof HOLD_ENDS)[number];
 
 export type EventType = keyof EventMembers;
 
@@ -149,6 +177,26 @@ const EVENTS: {
   'inference.worker-respawned': { severity: 'warning', shape: { cause: word, respawns: count } },
   'inference.budget-exhausted': { severity: 'critical', shape: { respawns: count } },
   'mode.changed': { severity: 'critical', shape: { from: mode, to: mode, cause: word } },
+  'operator.held': {
+    severity: 'warning',
+    shape: { hold: whole(1), frame: count, deadlineMs: whole(1) },
+  },
+  'operator.hold-ended': {
+    severity: 'warning',
+    shape: { hold: whole(1), frame: count, ending: oneOf(HOLD_ENDS), operator: optional(digest) },
+  },
+  'operator.act': {
+    severity: 'critical',
+    shape: {
+      verb: word,
+      from: mode,
+      to: mode,
+      about: optional(word),
+      id: optional(word),
+      operator: optional(digest),
+    },
+  },
+  'operator.refused': { severity: 'warning', shape: { fault: word } },
   'update.slot-changed': {
     severity: 'info',
     shape: { slot: word, from: word, to: word, cause: word },

@@ -1,8 +1,14 @@
 /** Words that several telemetry records share, as closed lists: what a collector may rely on. */
+import type { Mode } from '../guard/mode.ts';
 import { type Member, measured, oneOf, optional, type Shape, text, whole } from './shape.ts';
 
 export const MODES = ['nominal', 'degraded', 'safe', 'locked', 'paused'] as const;
 export type ModeName = (typeof MODES)[number];
+
+/** The mode as telemetry calls it. */
+export function modeName(mode: Mode): ModeName {
+  return mode.toLowerCase() as ModeName;
+}
 
 export const VERDICTS = ['release', 'flag', 'substitute', 'hold', 'withhold'] as const;
 export type VerdictName = (typeof VERDICTS)[number];

@@ -10,7 +10,7 @@ import type { EdgeEvent } from '../../core/telemetry/event.ts';
 import { HEALTH_METRICS, type Health } from '../../core/telemetry/health.ts';
 import type { Status } from '../../core/telemetry/status.ts';
 import { buildTopic } from '../../core/telemetry/topic.ts';
-import type { ModeName } from '../../core/telemetry/vocabulary.ts';
+import { type ModeName, modeName } from '../../core/telemetry/vocabulary.ts';
 import type { FloorStore } from '../../core/trust/floor-store.ts';
 import { payloadOf, type VerifiedBundle } from '../../core/trust/verify.ts';
 import type { SlotName } from '../../core/update/slot-table.ts';
@@ -21,12 +21,7 @@ import { type Booted, bootModel, bundleName, NOTHING_BOOTED } from './boot.ts';
 import { openDeviceSlots } from './device-slots.ts';
 import { type DeviceState, keepMode, lockSlots, openState } from './device-state.ts';
 import { adoptTrust } from './device-trust.ts';
-import {
-  type FrameJudgement,
-  GuardedSession,
-  modeName,
-  type VerdictCounts,
-} from './guarded-session.ts';
+import { type FrameJudgement, GuardedSession, type VerdictCounts } from './guarded-session.ts';
 import { type DeviceOptions, type ResolvedDevice, resolveDevice, rootsOf } from './options.ts';
 import { Reporter } from './reporter.ts';
 import { connectUplink, dropsToTell, noUplink, type Uplink } from './uplink.ts';

@@ -6,8 +6,8 @@ import { err, type Fault, faultOf, type Result } from '../../core/base/fault.ts'
 import { RUNS_WAITING_MAX, SELF_TEST_PAUSE_MS } from '../../core/base/limits.ts';
 import type { Clock, MonotonicMs } from '../../core/base/time.ts';
 import { admitTensors } from '../../core/guard/admission.ts';
-import { decide } from '../../core/guard/decision.ts';
-import type { Finding } from '../../core/guard/findings.ts';
+import { decide, withoutHold } from '../../core/guard/decision.ts';
+import { gateLeak } from '../../core/guard/gate-test.ts';
 import {
   GUARD_AT_START,
   type Guard,
@@ -21,21 +21,33 @@ import {
   type Mode,
   type ModeState,
   mayInfer,
-  maySelfTest,
+  mayRelease,
+  modeOf,
   stepMode,
 } from '../../core/guard/mode.ts';
 import { DEFAULT_GUARD_SETTINGS } from '../../core/guard/settings.ts';
 import { LatencySketch, type LatencySummary } from '../../core/numeric/sketch.ts';
 import type { NamedTensors } from '../../core/numeric/tensor.ts';
 import type { EdgeEvent } from '../../core/telemetry/event.ts';
-import type { ModeName, VerdictName } from '../../core/telemetry/vocabulary.ts';
+import { modeName, type VerdictName } from '../../core/telemetry/vocabulary.ts';
 import { RUNTIME_FAULTS } from './faults.ts';
+import { frameEvents } from './frame-events.ts';
+import { HeldFrames, type HoldRecord } from './held-frames.ts';
 import type { LoadedModel } from './loaded-model.ts';
+import { type Operated, type OperatorAnswer, operateLocally } from './operator.ts';
 
 export interface FrameJudgement extends Judgement {
   /** Counts from 1 in this session. */
   readonly frame: number;
+  /** From the call to the verdict; how long a held frame waited for a person is not in it. */
   readonly latencyUs: number;
+  /** Of a frame that was held; `source` tells whose outputs came of it. */
+  readonly hold?: HoldRecord;
+}
+
+/** A frame's answer, or where it is held the promise of one. */
+interface Judged {
+  readonly answer: FrameJudgement | Promise<FrameJudgement>;
 }
 
 export interface SessionParts {
@@ -59,16 +71,33 @@ export class GuardedSession {
   #waiting = 0;
   #selfTestAfterMs = 0;
   #slotLost = false;
+  /** What has led to the mode, or to the one under a pause. */
+  #cause: Cause = 'bundle-refused-at-boot';
   #line: Promise<unknown> = Promise.resolve();
-  #healing: Promise<unknown> = Promise.resolve();
+  #testing: Promise<boolean> | undefined;
+  readonly #held: HeldFrames;
 
   constructor(parts: SessionParts, cause: 'boot-verified' | 'bundle-refused-at-boot') {
     this.#parts = parts;
+    this.#held = new HeldFrames({
+      ...{ clock: parts.clock, mode: () => this.mode, onEvent: (event) => this.#emit(event) },
+    });
     this.move(cause);
+    if (parts.model !== undefined && !this.#gateHolds(parts.model)) this.move('self-test-failed');
   }
 
   get mode(): Mode {
-    return this.#mode.mode;
+    return modeOf(this.#mode);
+  }
+
+  /** For who verified an operator's order. */
+  get operated(): Operated {
+    return {
+      ...{ state: () => this.#mode, hasModel: this.#parts.model !== undefined, held: this.#held },
+      move: (cause) => this.move(cause),
+      selfTest: () => this.selfTest(),
+      onEvent: (event) => this.#emit(event),
+    };
   }
 
   get verdicts(): VerdictCounts {
@@ -77,7 +106,7 @@ export class GuardedSession {
 
   /** Whether frames are given to the model now. */
   get mayInfer(): boolean {
-    return mayInfer(this.#mode.mode);
+    return mayInfer(this.mode);
   }
 
   /** What a golden vector found beside the frames: the model is wrong, or its worker was lost. */
@@ -91,7 +120,26 @@ export class GuardedSession {
     return this.#frames === 0 ? undefined : this.#latency.summary();
   }
 
-  /** Judges one frame, in the order of the calls. Hostile values are copied once and then judged. */
+  /** An act of a local caller, who may only restrict (`operator.unsigned`). Never rejects. */
+  operate(act: unknown): Promise<OperatorAnswer> {
+    return operateLocally(this.operated, act, this.#parts.clock);
+  }
+
+  /**
+   * Proves that the gate holds and then that the model computes what it should, and lets the outcome
+   * act on the mode. Whoever asks while a test runs gets the outcome of that one.
+   */
+  selfTest(): Promise<boolean> {
+    this.#testing ??= this.#test().finally(() => {
+      this.#testing = undefined;
+    });
+    return this.#testing;
+  }
+
+  /**
+   * Judges one frame, in the order of the calls. Hostile values are copied once and then judged. A
+   * frame that is held is answered when its wait is over; later ones are judged meanwhile.
+   */
   infer(value: unknown): Promise<FrameJudgement> {
     return this.#queue(() => admitTensors(value));
   }
@@ -113,45 +161,60 @@ export class GuardedSession {
       this.#waiting--;
     };
     this.#line = judged.then(settle, settle);
-    return judged;
+    return judged.then(({ answer }) => answer);
   }
 
   /** Lets a cause act on the mode, and tells who listens when it changed. */
   move(cause: Cause): void {
-    const before = this.#mode.mode;
-    this.#mode = stepMode(this.#mode, cause);
-    const after = this.#mode.mode;
+    const was = this.#mode;
+    this.#mode = stepMode(was, cause);
+    if (was.before !== this.#mode.before) this.#cause = cause;
+    const [before, after] = [modeOf(was), this.mode];
     if (before !== after) {
       this.#emit({ type: 'mode.changed', from: modeName(before), to: modeName(after), cause });
     }
+    if (!mayRelease(after)) this.#held.endAll('mode');
     if (cause === 'slot-corrupt') this.#slotLost = true;
     // A healed worker brings no slot back.
     else if (this.#slotLost && after === 'NOMINAL') this.move('slot-corrupt');
   }
 
-  /** Waits for the frames under way and ends the worker. */
+  /** Waits for the frames under way and ends the worker; held frames fall to safe. */
   async close(): Promise<void> {
+    this.#held.close();
     await this.#line;
     await this.#parts.model?.engine.close();
-    await this.#healing;
+    await this.#testing;
   }
 
-  async #judge(admitted: Result<NamedTensors>, startMs: MonotonicMs): Promise<FrameJudgement> {
+  async #judge(admitted: Result<NamedTensors>, startMs: MonotonicMs): Promise<Judged> {
     const { model, clock } = this.#parts;
     const frame = ++this.#frames;
-    const judgement = await this.#judgement(model, admitted, frame);
+    const { judgement, modelOutputs } = await this.#judgement(model, admitted, frame);
     const latencyUs = (clock.monotonicMs() - startMs) * 1000;
     this.#latency.record(latencyUs);
-    this.#verdicts[judgement.verdict]++;
-    if (model !== undefined) this.#report(model, judgement, frame);
-    return { ...judgement, frame, latencyUs };
+    const judged: FrameJudgement = { ...judgement, frame, latencyUs };
+    if (judged.verdict !== 'hold') return { answer: this.#counted(judged) };
+    const answer = this.#held.hold(judged, modelOutputs, model?.settings ?? DEFAULT_GUARD_SETTINGS);
+    if (answer === undefined) return { answer: this.#counted(withoutHold(judged)) };
+    this.#counted(judged);
+    return { answer };
+  }
+
+  #counted(judged: FrameJudgement): FrameJudgement {
+    const { model } = this.#parts;
+    this.#verdicts[judged.verdict]++;
+    if (model !== undefined) {
+      for (const event of frameEvents(judged, model.bundle.manifestSha256)) this.#emit(event);
+    }
+    return judged;
   }
 
   async #judgement(
     model: LoadedModel | undefined,
     admitted: Result<NamedTensors>,
     frame: number,
-  ): Promise<Judgement> {
+  ): Promise<JudgedFrame> {
     if (model === undefined) return this.#standIn('no admissible model');
     try {
       return await this.#withModel(model, admitted, frame);
@@ -164,7 +227,7 @@ export class GuardedSession {
     }
   }
 
-  #standIn(why: string): Judgement {
+  #standIn(why: string): JudgedFrame {
     const { model, fallback, clock } = this.#parts;
     const mode = this.mode;
     const decision = decide([], model?.settings ?? DEFAULT_GUARD_SETTINGS, {
@@ -172,16 +235,16 @@ export class GuardedSession {
       nowMs: clock.monotonicMs(),
       mode,
     });
-    return { ...decision, mode, words: `${why}: ${decision.verdict}` };
+    return { judgement: { ...decision, mode, words: `${why}: ${decision.verdict}` } };
   }
 
   async #withModel(
     model: LoadedModel,
     admitted: Result<NamedTensors>,
     frame: number,
-  ): Promise<Judgement> {
+  ): Promise<JudgedFrame> {
     const { clock } = this.#parts;
-    this.#heal(model);
+    this.#heal();
     const { guard } = model;
     const plan = admitted.ok
       ? guard.plan(this.#guardState, admitted.value, clock.monotonicMs())
@@ -193,7 +256,7 @@ export class GuardedSession {
     const mode = mayInfer(asked) ? this.mode : asked;
     const { state, judgement } = guard.judge(plan.state, plan, ran, mode, nowMs);
     this.#guardState = state;
-    return judgement;
+    return { judgement, modelOutputs: ran?.ok === true ? ran.value : undefined };
   }
 
   async #run(
@@ -206,8 +269,9 @@ export class GuardedSession {
     const before = model.engine.stats().generation;
     const ran = await model.engine.run(inputs);
     if (ran.ok) {
-      // A new worker that answers has healed what its predecessor's end had degraded.
-      if (this.mode === 'DEGRADED' && !this.#slotLost) this.move('self-test-passed');
+      // A new worker that answers has healed what its predecessor's end had degraded, and no more.
+      const byWorker = this.mode === 'DEGRADED' && this.#cause === 'worker-killed';
+      if (byWorker && !this.#slotLost) this.move('self-test-passed');
       return ran;
     }
     this.#afterFault(model, ran.fault, frame, before);
@@ -232,38 +296,32 @@ export class GuardedSession {
   }
 
   /**
-   * SAFE heals by a passed self-test, tried at most once in `SELF_TEST_PAUSE_MS`. No frame waits for
-   * it: a model that hangs must not make the safe output late as well.
+   * SAFE heals by a passed self-test, tried at most once in `SELF_TEST_PAUSE_MS`, unless an operator
+   * forced it. No frame waits for it: a model that hangs must not make the safe output late as well.
    */
-  #heal(model: LoadedModel): void {
-    const { clock } = this.#parts;
-    if (this.mode !== 'SAFE' || !maySelfTest(this.mode)) return;
-    if (clock.monotonicMs() < this.#selfTestAfterMs) return;
-    this.#selfTestAfterMs = Number.POSITIVE_INFINITY;
-    const ended = (cause: Cause): void => {
-      this.#selfTestAfterMs = clock.monotonicMs() + SELF_TEST_PAUSE_MS;
-      this.move(cause);
-    };
-    this.#healing = model.selfTest().then(
-      (passed) => ended(passed.ok ? 'self-test-passed' : 'self-test-failed'),
-      () => ended('internal-error'),
-    );
+  #heal(): void {
+    if (this.#mode.standing !== 'SAFE' || this.#testing !== undefined) return;
+    if (this.#parts.clock.monotonicMs() < this.#selfTestAfterMs) return;
+    void this.selfTest();
   }
 
-  #report(model: LoadedModel, judgement: Judgement, frame: number): void {
-    const { manifestSha256 } = model.bundle;
-    const { verdict, reasons } = judgement;
-    for (const [type, checks] of REPORTED) {
-      const found = reasons.filter(({ check }) => checks.includes(check));
-      if (found.length === 0) continue;
-      const findings = found.map(({ code, value, threshold, p }) => ({
-        code,
-        ...(value !== undefined && { value }),
-        ...(threshold !== undefined && { threshold }),
-        ...(p !== undefined && { p }),
-      }));
-      this.#emit({ type, frame, verdict, bundleDigest: manifestSha256, findings });
+  /** Never rejects. Without a model there is nothing that a test could let out. */
+  async #test(): Promise<boolean> {
+    const { model, clock } = this.#parts;
+    let cause: Cause = 'self-test-failed';
+    try {
+      const holds = model !== undefined && this.#gateHolds(model);
+      if (holds && (await model.selfTest()).ok) cause = 'self-test-passed';
+    } catch {
+      cause = 'internal-error';
     }
+    this.#selfTestAfterMs = clock.monotonicMs() + SELF_TEST_PAUSE_MS;
+    this.move(cause);
+    return cause === 'self-test-passed';
+  }
+
+  #gateHolds({ settings, safeOutput }: LoadedModel): boolean {
+    return gateLeak(settings, safeOutput) === undefined;
   }
 
   /** Who listens does not judge: a listener that throws costs no frame its answer. */
@@ -276,6 +334,12 @@ export class GuardedSession {
   }
 }
 
+interface JudgedFrame {
+  readonly judgement: Judgement;
+  /** Kept back where the verdict is `hold`. */
+  readonly modelOutputs?: NamedTensors | undefined;
+}
+
 /** For a frame that came in no form or at no time to be looked at. */
 function planUnseen(guard: Guard, state: GuardState, fault: Fault): Plan {
   // Nothing is known against a frame that came too fast: it was the inference that was not made.
@@ -283,15 +347,6 @@ function planUnseen(guard: Guard, state: GuardState, fault: Fault): Plan {
     ? { state, findings: [], runInference: true, sizes: new Map() }
     : guard.planRefused(state, fault);
 }
-
-const REPORTED: readonly (readonly [
-  'input.finding' | 'anomaly.novelty' | 'output.finding',
-  readonly Finding['check'][],
-])[] = [
-  ['input.finding', ['contract', 'sensor']],
-  ['anomaly.novelty', ['novelty']],
-  ['output.finding', ['output']],
-];
 
 /** Faults after which the worker is gone. */
 const KILLING: readonly string[] = [
@@ -301,8 +356,3 @@ const KILLING: readonly string[] = [
   'inference.reply',
   'inference.memory',
 ];
-
-/** The mode as telemetry calls it. */
-export function modeName(mode: Mode): ModeName {
-  return mode.toLowerCase() as ModeName;
-}

@@ -25,8 +25,8 @@ const found = (code: FindingCode): Finding => finding(code, 'seen');
 const RESTRICTION: Record<Verdict, number> = {
   release: 0,
   flag: 1,
-  substitute: 2,
-  hold: 3,
+  hold: 2,
+  substitute: 3,
   withhold: 4,
 };
 
@@ -82,6 +82,36 @@ describe('decide', () => {
     expect(decide(findings, shadow, none).verdict).toBe('withhold');
   });
 
+  it('holds with the safe output or with none, and never with the model output', () => {
+    const holding = acting({ novelty: 'hold', output: 'withhold' });
+    const novel = [found('novelty.out-of-distribution')];
+    const input = { ...NOW, lastGood: LAST };
+    const held = decide(novel, { ...holding, lastGoodMaxAgeMs: 10_000 }, input);
+    expect(held).toMatchObject({ verdict: 'hold', source: 'none', outputs: undefined });
+    expect(decide(novel, holding, { ...input, safeOutput: SAFE })).toMatchObject({
+      ...{ verdict: 'hold', source: 'safe', outputs: SAFE },
+      reasons: novel,
+    });
+    expect(decide([...novel, found('output.range')], holding, input).verdict).toBe('withhold');
+  });
+
+  it('asks nobody where no answer could release: no output, a stronger finding, a mode', () => {
+    const holding = acting({ novelty: 'hold', sensor: 'substitute' });
+    const novel = [found('novelty.out-of-distribution')];
+    const input = { ...NOW, safeOutput: SAFE };
+    const verdict = (findings: readonly Finding[], change: Partial<DecisionInput>) =>
+      decide(findings, holding, { ...input, ...change }).verdict;
+    expect(verdict(novel, { modelOutputs: undefined })).toBe('substitute');
+    expect(verdict([...novel, found('sensor.frozen')], {})).toBe('substitute');
+    expect(verdict(novel, { mode: 'PAUSED' })).toBe('substitute');
+  });
+
+  it('only flags in shadow what it would hold', () => {
+    const shadow = { ...acting({ novelty: 'hold' }), shadow: true };
+    const decision = decide([found('novelty.out-of-distribution')], shadow, NOW);
+    expect(decision).toMatchObject({ verdict: 'flag', source: 'model', outputs: MODEL });
+  });
+
   it('keeps the deciding finding when there are more than a record holds', () => {
     const many = Array.from({ length: 40 }, () => found('novelty.out-of-distribution'));
     const decision = decide([...many, found('output.range')], settings(), NOW);
@@ -107,7 +137,11 @@ const anySettings = fc
     actions: fc.record({
       contract: anyAction,
       sensor: anyAction,
+      input: anyAction,
       novelty: anyAction,
+      perturbation: anyAction,
+      drift: anyAction,
+      caller: anyAction,
       output: anyAction,
       inference: anyAction,
     }),
@@ -150,7 +184,7 @@ describe('decide, for any findings, settings and mode', () => {
     );
   });
 
-  it('gives outputs exactly where the verdict says so, and never holds', () => {
+  it('gives outputs exactly where the verdict says so', () => {
     fc.assert(
       fc.property(anyFindings, anySettings, anyInput, (findings, chosen, input) => {
         const { verdict, source, outputs } = decide(findings, chosen, input);
@@ -162,9 +196,9 @@ describe('decide, for any findings, settings and mode', () => {
         };
         expect(outputs).toBe(given[source]);
         expect(outputs === undefined).toBe(source === 'none');
-        expect(source === 'none').toBe(verdict === 'withhold');
+        if (verdict !== 'hold') expect(source === 'none').toBe(verdict === 'withhold');
         expect(source === 'model').toBe(verdict === 'release' || verdict === 'flag');
-        expect(verdict).not.toBe('hold');
+        if (verdict === 'hold') expect(given.model).toBeDefined();
         if (!mayRelease(input.mode)) expect(['safe', 'none']).toContain(source);
         if (verdict === 'release') expect(findings).toEqual([]);
       }),
