@@ -321,7 +321,11 @@ export class GuardedSession {
   }
 
   #gateHolds({ settings, safeOutput }: LoadedModel): boolean {
-    return gateLeak(settings, safeOutput) === undefined;
+    try {
+      return gateLeak(settings, safeOutput) === undefined;
+    } catch {
+      return false; // A defect of Edgeward itself: what cannot be proven does not hold.
+    }
   }
 
   /** Who listens does not judge: a listener that throws costs no frame its answer. */
