@@ -13,6 +13,7 @@ export type CalibrationFaultCode =
   | 'calibration.constant'
   | 'calibration.stopped'
   | 'calibration.head'
+  | 'calibration.logits'
   | 'calibration.size';
 
 export const CALIBRATION_FAULTS: FaultTable<CalibrationFaultCode> = {
@@ -30,6 +31,8 @@ export const CALIBRATION_FAULTS: FaultTable<CalibrationFaultCode> = {
     'Turn off the check that stops usual frames, or record calibration rows that it lets pass.',
   'calibration.head':
     'Name the input of the last linear layer as features and its raw output as scores.',
+  'calibration.logits':
+    'Leave ViM out: it needs raw class scores that are positive for usual frames.',
   'calibration.size': 'Use fewer calibration rows, or a model with fewer features or classes.',
 };
 
