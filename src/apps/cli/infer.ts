@@ -14,11 +14,11 @@ export interface InferOptions extends TrustOptions {
   readonly board?: string;
 }
 
-/** Refuses with what `verify` finds, `cli.input`, `npy.*`, `inference.*`, `runtime.*`. */
+/** Refuses with what `verify` finds, `maker.*`, `npy.*`, `store.*`, `inference.*`, `runtime.*`. */
 export async function infer(file: string, options: InferOptions): Promise<void> {
   const bundle = await openTrusted(file, 'boot', options, { keep: RUN_ROLES });
   warnDevelopment(bundle);
-  const frames = openFrames(options.input, bundle.meta.io.inputs);
+  const frames = await openFrames(options.input, bundle.meta.io.inputs);
   const board = need(await loadBoardProfile(options.board ?? thisBoard()));
   const model = need(await openModel(bundle, board, systemClock));
   const session = new GuardedSession({ model, clock: systemClock }, 'boot-verified');

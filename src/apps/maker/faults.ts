@@ -6,6 +6,14 @@ export type MakerFaultCode =
   | 'maker.output'
   | 'maker.labels'
   | 'maker.row'
+  | 'maker.csv'
+  | 'maker.folder'
+  | 'maker.classes'
+  | 'maker.shape'
+  | 'maker.image'
+  | 'maker.image-kind'
+  | 'maker.image-size'
+  | 'maker.changed'
   | 'maker.no-features'
   | 'maker.outputs-changed'
   | 'maker.not-deterministic'
@@ -13,12 +21,26 @@ export type MakerFaultCode =
 
 export const MAKER_FAULTS: FaultTable<MakerFaultCode> = {
   'maker.input':
-    'Give one array for every input of the model, as NAME=FILE.npy where it has several.',
+    'Give a .npy file, a .csv file or a folder of images for every input of the model, as NAME=PATH where it has several.',
   'maker.output':
     'Name the output with the raw class scores (--scores) and the one with the features (--features).',
   'maker.row': 'Remove the row, or correct the range and conversion in the metadata.',
   'maker.labels':
     'Give labels as one axis of integers, one per fit row, for example y.astype(numpy.int32).',
+  'maker.csv':
+    'Correct the file at that place: numbers with a point, commas between them, a row for each frame.',
+  'maker.folder':
+    'Keep only .png and .jpg files in the folder, or only one folder of them for each class.',
+  'maker.classes':
+    'Name the folders as the labels of the model, or by class index, or all of them otherwise.',
+  'maker.shape':
+    'State the layout in the metadata, or give the inputs as .npy in their full shape.',
+  'maker.image': 'Save the image again as PNG, or leave it out; the file cannot be read.',
+  'maker.image-kind':
+    'Save it as plain 8-bit PNG, grey or RGB as the model takes it, without transparency, as the device sees it.',
+  'maker.image-size':
+    'Crop or scale the images beforehand, exactly as the device does: nothing is scaled here.',
+  'maker.changed': 'Leave the folder alone while it is read, and start again.',
   'maker.no-features':
     'Name another output (--scores), or guard the model without features (`pack --contract-only`).',
   'maker.outputs-changed':

@@ -20,7 +20,7 @@ export interface FeaturesPlan {
   /** What the output is expected to be called. ONNX calls it as its tensor: this is a check only. */
   readonly name?: string | undefined;
   /** Opens recorded inputs; seeded random ones in the declared shapes without it. */
-  readonly samples?: ((ports: readonly InputSchema[]) => Frames) | undefined;
+  readonly samples?: ((ports: readonly InputSchema[]) => Frames | Promise<Frames>) | undefined;
   /** Told of every frame that ran through both models, for a progress bar. */
   readonly onFrame?: ((frame: number, frames: number) => void) | undefined;
 }
@@ -63,7 +63,7 @@ export function addFeatures(
       if (bytes === model) return { bytes, name, scores, head };
       const after = need(await openMakerModel(bytes));
       try {
-        const frames = plan.samples?.(before.io.inputs) ?? randomFrames(before.io.inputs);
+        const frames = (await plan.samples?.(before.io.inputs)) ?? randomFrames(before.io.inputs);
         const numbers = await proveUnchanged(before.engine, after.engine, frames, {
           ...{ name, width: head.features, onFrame: plan.onFrame },
         });

@@ -1,12 +1,10 @@
-/** Recorded inputs as frames of a model: files of rows, converted to what the model takes. */
+/** Recorded inputs as frames of a model: one row of every input at a time. */
 import { need } from '../../core/base/fault.ts';
 import { nearestName } from '../../core/base/fields.ts';
-import { NPY_FILE_BYTES_MAX } from '../../core/base/limits.ts';
-import type { InputSchema } from '../../core/bundle/io-schema.ts';
-import { convertTensor, decodeNpy, rowOf } from '../../core/numeric/npy.ts';
-import type { NamedTensors, Tensor } from '../../core/numeric/tensor.ts';
-import { readFileBounded } from '../../host/store/files.ts';
+import type { NamedTensors } from '../../core/numeric/tensor.ts';
 import { refuseMaker } from './faults.ts';
+import { openRows } from './recorded-file.ts';
+import { arrayRows, type Port, type Rows } from './recorded-rows.ts';
 
 export interface Frames {
   readonly count: number;
@@ -14,86 +12,58 @@ export interface Frames {
   frame(index: number): NamedTensors;
 }
 
-type Port = Pick<InputSchema, 'name' | 'dtype' | 'dims' | 'convert'>;
-
 /**
- * Opens `[NAME=]FILE.npy` arguments, one per input. A file's first axis is rows; a file with one
- * axis fewer is a single frame. Refuses with `maker.input`, `store.*`, `npy.*`.
+ * Opens `[NAME=]PATH` arguments, one per input: `.npy` files, `.csv` files or folders of images, as
+ * `openRecorded` reads them. Refuses with `maker.*`, `store.*`, `npy.*`.
  */
-export function openFrames(args: readonly string[], ports: readonly Port[]): Frames {
-  const tensors = new Map<string, Tensor>();
+export async function openFrames(args: readonly string[], ports: readonly Port[]): Promise<Frames> {
+  const rows = new Map<string, Rows>();
   for (const arg of args) {
-    const { name, path } = splitArgument(arg, ports);
-    if (tensors.has(name)) throw refuseMaker('maker.input', `the input "${name}" is given twice`);
-    tensors.set(name, need(decodeNpy(need(readFileBounded(path, NPY_FILE_BYTES_MAX)))));
+    const { port, path } = splitArgument(arg, ports);
+    if (rows.has(port.name)) {
+      throw refuseMaker('maker.input', `the input "${port.name}" is given twice`);
+    }
+    rows.set(port.name, await openRows(path, port));
   }
-  return framesOf(tensors, ports);
+  return joinRows(rows, ports);
 }
 
 /** The frames in arrays that are open already. Refuses with `maker.input`. */
 export function framesOf(tensors: NamedTensors, ports: readonly Port[]): Frames {
-  const columns = ports.map((port) => {
+  const rows = new Map<string, Rows>();
+  for (const port of ports) {
     const tensor = tensors.get(port.name);
-    if (tensor === undefined) {
-      throw refuseMaker('maker.input', `the input "${port.name}" is missing`);
-    }
-    return { port, ...rowsOf(tensor, port) };
+    if (tensor !== undefined) rows.set(port.name, arrayRows(tensor, port));
+  }
+  return joinRows(rows, ports);
+}
+
+/** Refuses with `maker.input` where an input is missing or has another number of rows. */
+export function joinRows(rows: ReadonlyMap<string, Rows>, ports: readonly Port[]): Frames {
+  const columns = ports.map(({ name }) => {
+    const column = rows.get(name);
+    if (column !== undefined) return { name, column };
+    throw refuseMaker('maker.input', `the input "${name}" is missing`);
   });
-  const counts = new Set(columns.map(({ count }) => count));
+  const counts = new Set(columns.map(({ column }) => column.count));
   const [count] = counts;
   if (count === undefined || counts.size !== 1) {
     throw refuseMaker('maker.input', `the inputs have ${[...counts].join(' and ')} rows`);
   }
   return {
     count,
-    frame(index) {
-      return new Map(columns.map(({ port, row }) => [port.name, convert(row(index), port)]));
-    },
+    frame: (index) => new Map(columns.map(({ name, column }) => [name, need(column.row(index))])),
   };
 }
 
-/** As the metadata says, or the plain values in the model's type. Refuses with `tensor.*`. */
-function convert(tensor: Tensor, { dtype, convert: stated }: Port): Tensor {
-  return need(convertTensor(tensor, dtype, stated?.scale, stated?.offset));
-}
-
-function rowsOf(
-  tensor: Tensor,
-  port: Port,
-): { readonly count: number; readonly row: (index: number) => Tensor } {
-  const { dims } = tensor;
-  const [first = 1] = dims;
-  const [batch] = port.dims;
-  if (dims.length === port.dims.length && typeof batch === 'number' && batch !== 1) {
-    // The model has no batch axis: the file is one frame.
-    return { count: 1, row: () => tensor };
-  }
-  if (dims.length === port.dims.length) return { count: first, row: (i) => rowOf(tensor, i) };
-  if (dims.length === port.dims.length + 1) {
-    return {
-      count: first,
-      row: (i) => {
-        const row = rowOf(tensor, i);
-        return { ...row, dims: row.dims.slice(1) };
-      },
-    };
-  }
-  if (dims.length === port.dims.length - 1) {
-    return { count: 1, row: () => ({ ...tensor, dims: [1, ...dims] }) };
-  }
-  throw refuseMaker(
-    'maker.input',
-    `"${port.name}" takes ${port.dims.length} axes, the file has [${dims.join(', ')}]`,
-  );
-}
-
-function splitArgument(arg: string, ports: readonly Port[]): { name: string; path: string } {
+function splitArgument(arg: string, ports: readonly Port[]): { port: Port; path: string } {
   const at = arg.indexOf('=');
-  const names = ports.map(({ name }) => name);
   const name = at < 0 ? undefined : arg.slice(0, at);
-  if (name !== undefined && names.includes(name)) return { name, path: arg.slice(at + 1) };
-  const [only] = names;
-  if (at < 0 && only !== undefined && names.length === 1) return { name: only, path: arg };
+  const named = ports.find((port) => port.name === name);
+  if (named !== undefined) return { port: named, path: arg.slice(at + 1) };
+  const [only, ...others] = ports;
+  if (at < 0 && only !== undefined && others.length === 0) return { port: only, path: arg };
+  const names = ports.map((port) => port.name);
   const near = name === undefined ? undefined : nearestName(name, names);
   const hint = near === undefined ? '' : `; did you mean ${near}?`;
   throw refuseMaker('maker.input', `"${arg}" names none of the inputs ${names.join(', ')}${hint}`);

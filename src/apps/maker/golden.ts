@@ -30,11 +30,11 @@ export interface GoldenMade {
  */
 export function makeGolden(
   maker: MakerModel,
-  samples?: (ports: readonly InputSchema[]) => Frames,
+  samples?: (ports: readonly InputSchema[]) => Frames | Promise<Frames>,
 ): Promise<Result<GoldenMade>> {
   return attemptAsync(async () => {
     const { io, model } = maker;
-    const frames = samples?.(io.inputs) ?? randomFrames(io.inputs, GOLDEN_VECTORS_MAX);
+    const frames = (await samples?.(io.inputs)) ?? randomFrames(io.inputs, GOLDEN_VECTORS_MAX);
     if (frames.count === 0) throw refuseMaker('maker.input', 'there are no rows to take');
     const vectors = await record(maker, frames);
     const tolerances = new Map(

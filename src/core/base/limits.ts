@@ -152,6 +152,23 @@ export const LAST_GOOD_AGE_MS_MAX: number = 86_400_000;
 /** Numbers in one declared safe output; a detection head has some ten thousand. */
 export const SAFE_OUTPUT_VALUES_MAX: number = 65_536;
 
+// Callers
+export const PRINCIPAL_CHARS_MAX: number = 128;
+/** Records of callers; whoever comes when there are so many shares one with the rest. */
+export const CALLERS_MAX: number = 64;
+/** Of them kept free for principals that the signed policy names. */
+export const CALLERS_DECLARED_MAX: number = 32;
+/** Frames that are remembered of one caller, of at most 64 values each. */
+export const CALLER_FRAMES_MAX: number = 64;
+/** Of rates, bursts and budgets. */
+export const CALLER_QUERIES_MAX: number = 1_000_000_000;
+/** Of periods, windows and quarantines: a month. */
+export const CALLER_PERIOD_MS_MAX: number = 2_678_400_000;
+/** All records; the frames are not written. */
+export const CALLER_STATE_BYTES_MAX: number = 64 * 1024;
+/** Calibration rows that are compared with each other, every one with every other. */
+export const CALLER_REFERENCE_ROWS_MAX: number = 4_096;
+
 /** How long a frame may be held for a person. */
 export const HOLD_MS_MAX: number = 600_000;
 /** Frames that may be held at a time: each keeps the outputs of the model. */
@@ -225,7 +242,7 @@ export const RECORDED_FILES_MAX: number = 2 ** 18;
 export const IMAGE_FILE_BYTES_MAX: number = 64 * 1024 * 1024;
 export const IMAGE_PIXELS_MAX: number = 2 ** 24;
 /** Chunks or segments that an image is made of; what else a file holds is not kept. */
-export const IMAGE_PARTS_MAX: number = 2 ** 16;
+export const IMAGE_PARTS_MAX: number = 2 ** 14;
 /** An encoder writes ten; each passes over all blocks, however few bytes it has. */
 export const JPEG_SCANS_MAX: number = 64;
 /** What the decoder may ask for at once: some 20 bytes a pixel. */

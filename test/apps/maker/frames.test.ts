@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
 import { framesOf, openFrames } from '../../../src/apps/maker/frames.ts';
-import { attempt } from '../../../src/core/base/fault.ts';
+import { attempt, attemptAsync } from '../../../src/core/base/fault.ts';
 import type { InputSchema } from '../../../src/core/bundle/io-schema.ts';
 import type { Tensor } from '../../../src/core/numeric/tensor.ts';
 import { accepted, faultIn } from '../../core/base/outcome.ts';
@@ -67,14 +67,34 @@ describe('framesOf', () => {
 });
 
 describe('openFrames', () => {
-  it('takes a path alone for a single input, even one with = in it', () => {
+  it('takes a path alone or with its name for a single input', async () => {
     const path = join(folder, 'x.npy');
     writeFileSync(path, npy(counted(2, 3)));
     const ports = [port([batch, 3])];
-    expect(accepted(attempt(() => openFrames([path], ports))).count).toBe(2);
-    expect(accepted(attempt(() => openFrames([`x=${path}`], ports))).count).toBe(2);
-    expect(faultIn(attempt(() => openFrames([`y=${path}`], ports))).code).toBe('maker.input');
-    expect(faultIn(attempt(() => openFrames([], ports))).message).toMatch(/"x" is missing/);
-    expect(faultIn(attempt(() => openFrames(['x=none.npy'], ports))).code).toBe('store.not-found');
+    const open = (...args: string[]) => attemptAsync(() => openFrames(args, ports));
+    expect(accepted(await open(path)).count).toBe(2);
+    expect(accepted(await open(`x=${path}`)).count).toBe(2);
+    expect(faultIn(await open(`y=${path}`)).code).toBe('maker.input');
+    expect(faultIn(await open()).message).toMatch(/"x" is missing/);
+    expect(faultIn(await open(`x=${path}`, `x=${path}`)).message).toMatch(/given twice/);
+    expect(faultIn(await open('x=none.npy')).code).toBe('store.not-found');
+  });
+
+  it('takes another form for every input, with as many rows', async () => {
+    const array = join(folder, 'a.npy');
+    const table = join(folder, 'b.csv');
+    writeFileSync(array, npy(counted(2, 3)));
+    writeFileSync(table, '1,2\n3,4\n');
+    const ports = [port([batch, 3]), { ...port([batch, 2]), name: 'y' }];
+    const frames = await openFrames([`y=${table}`, `x=${array}`], ports);
+    expect(frames.frame(1)).toEqual(
+      new Map([
+        ['x', floats([1, 3], [3, 4, 5])],
+        ['y', floats([1, 2], [3, 4])],
+      ]),
+    );
+    writeFileSync(table, '1,2\n');
+    const uneven = await attemptAsync(() => openFrames([`y=${table}`, `x=${array}`], ports));
+    expect(faultIn(uneven).message).toMatch(/have 2 and 1 rows/);
   });
 });
