@@ -5,6 +5,8 @@
  * a source file it is formatted, type-checked and held to the layer rules like the rest. Nothing
  * imports it and it is not shipped. The same sources and packages give the same bytes.
  */
+
+import { createHash } from 'node:crypto';
 import {
   chmodSync,
   copyFileSync,
@@ -15,13 +17,21 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { basename, dirname, join, resolve } from 'node:path';
+import asc from 'assemblyscript/asc';
 import { build, type Metafile, type Plugin } from 'esbuild';
 import ts from 'typescript';
+import { KERNELS_SHA256 } from './core/numeric/kernels-pin.ts';
 
 const root = resolve(import.meta.dirname, '..');
 const dist = join(root, 'dist');
 const PROGRAM = 'src/apps/cli/main.ts';
 const SHORT_WAY = ['verify', 'infer'];
+/** Modules of the programs that start from one file, which they load from here when they need them. */
+const LATER: Readonly<Record<string, string>> = {
+  program: PROGRAM,
+  'recorded-images': 'src/apps/maker/recorded-images.ts',
+  'recorded-table': 'src/apps/maker/recorded-table.ts',
+};
 const LAUNCHER = `#!/usr/bin/env node
 'use strict';
 // CommonJS starts sooner, and so do the commands that have a file of their own.
@@ -55,6 +65,7 @@ rmSync(dist, { recursive: true, force: true });
 mkdirSync(join(dist, 'devices'), { recursive: true });
 const bundled = await bundlePrograms();
 await bundleShortWay();
+await compileKernels();
 copyAssets();
 writeFileSync(join(dist, 'THIRD-PARTY-NOTICES'), noticesOf(bundled));
 const declarations = writeDeclarations();
@@ -69,7 +80,7 @@ async function bundlePrograms(): Promise<Metafile> {
   const { metafile } = await build({
     absWorkingDir: root,
     entryPoints: {
-      program: PROGRAM,
+      ...LATER,
       index: 'src/index.ts',
       'ort-worker': 'src/host/inference/ort-worker.ts',
     },
@@ -110,7 +121,7 @@ async function bundleShortWay(): Promise<void> {
     platform: 'node',
     target: 'node20.19',
     minify: true,
-    plugins: [longWay(), childProcessLater()],
+    plugins: [later(), childProcessLater()],
     define: { 'import.meta.url': 'moduleUrl', 'import.meta.dirname': '__dirname' },
     banner: { js: "const moduleUrl = require('node:url').pathToFileURL(__filename).href;" },
     logLevel: 'warning',
@@ -120,12 +131,15 @@ async function bundleShortWay(): Promise<void> {
   chmodSync(cli, 0o755);
 }
 
-/** From there on it is the program with all its commands. */
-function longWay(): Plugin {
+/** What is loaded when it is asked for: the program with all its commands, rare forms of inputs. */
+function later(): Plugin {
   return {
-    name: 'long-way',
+    name: 'loaded-later',
     setup({ onResolve }) {
-      onResolve({ filter: /^\.\/main\.ts$/ }, () => ({ path: './program.js', external: true }));
+      for (const [name, path] of Object.entries(LATER)) {
+        const filter = new RegExp(`^\\./${basename(path)}$`);
+        onResolve({ filter }, () => ({ path: `./${name}.js`, external: true }));
+      }
     },
   };
 }
@@ -145,6 +159,19 @@ function childProcessLater(): Plugin {
   };
 }
 
+/** `wasm/` as one file, which must be the one that the programs trust. */
+async function compileKernels(): Promise<void> {
+  const config = join(root, 'wasm/asconfig.json');
+  const out = join(dist, 'edgeward-kernels.wasm');
+  const { error, stderr } = await asc.main(['--config', config, '--outFile', out]);
+  if (error !== null) throw new Error(`wasm/ does not compile: ${stderr}`);
+  const sha256 = createHash('sha256').update(readFileSync(out)).digest('hex');
+  if (sha256 === KERNELS_SHA256) return;
+  throw new Error(
+    `wasm/ compiles to ${sha256}: src/core/numeric/kernels-pin.ts has another digest`,
+  );
+}
+
 function copyAssets(): void {
   copyFileSync(join(root, ORT_WASM), join(dist, basename(ORT_WASM)));
   copyMatching('src/apps/demo', /\.(onnx|json)$/, dist);
@@ -159,7 +186,8 @@ function copyMatching(folder: string, ending: RegExp, target: string): void {
 
 /** The licences of every package of which at least one byte is in `dist/`. */
 function noticesOf({ outputs }: Metafile): string {
-  const folders = new Set<string>([dirname(dirname(ORT_WASM))]);
+  // The kernels contain the compiler's exponential and logarithm.
+  const folders = new Set([dirname(dirname(ORT_WASM)), 'node_modules/assemblyscript']);
   for (const { inputs } of Object.values(outputs)) {
     for (const [path, { bytesInOutput }] of Object.entries(inputs)) {
       const folder = /^.*node_modules\/(?:@[^/]+\/)?[^/]+/.exec(path)?.[0];

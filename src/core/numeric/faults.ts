@@ -1,4 +1,4 @@
-/** What can be wrong with a tensor or an `.npy` file that came from outside. */
+/** What can be wrong with a tensor or an `.npy` file that came from outside, and with the kernels. */
 import { type FaultTable, type Refusal, refusing } from '../base/fault.ts';
 
 export type NumericFaultCode =
@@ -13,7 +13,10 @@ export type NumericFaultCode =
   | 'npy.bool'
   | 'tensor.string'
   | 'tensor.lossy'
-  | 'tensor.scale';
+  | 'tensor.scale'
+  | 'kernels.digest'
+  | 'kernels.module'
+  | 'kernels.self-check';
 
 export const NUMERIC_FAULTS: FaultTable<NumericFaultCode> = {
   'npy.magic': 'Give a file written by numpy.save, not an .npz archive or raw data.',
@@ -28,6 +31,11 @@ export const NUMERIC_FAULTS: FaultTable<NumericFaultCode> = {
   'tensor.string': 'Give a tensor of numbers; text is not converted.',
   'tensor.lossy': 'Convert the data themselves, for example with .astype(numpy.float32).',
   'tensor.scale': 'Give a finite scale and offset, and apply them only to a float tensor.',
+  'kernels.digest': 'Install the package again; until then the slower kernels do the same work.',
+  'kernels.module':
+    'Use a Node.js and a processor with WebAssembly SIMD; it works without, slower.',
+  'kernels.self-check':
+    'Do not trust this processor or Node.js build; the WebAssembly kernels are left unused.',
 };
 
 export const refuseNumeric: (code: NumericFaultCode, message: string) => Refusal =

@@ -2,7 +2,15 @@
 import type { Kernels, Scan } from './kernels.ts';
 
 /** Not re-entrant: whitened vectors share one scratch buffer, as one thread judges one frame. */
-export const referenceKernels: Kernels = { name: 'reference', scan, nearestSquared, gen };
+export const referenceKernels: Kernels = {
+  name: 'reference',
+  scan,
+  nearestSquared,
+  gen,
+  kthNearestSquared,
+  softmaxEnergy,
+  histogram,
+};
 
 let scratch = new Float64Array(0);
 
@@ -37,15 +45,9 @@ function nearestSquared(whitener: Float64Array, centres: Float64Array, x: Float6
 }
 
 function gen(logits: Float32Array, gamma: number): number {
-  let top = 0;
-  for (let j = 1; j < logits.length; j++) {
-    if ((logits[j] as number) > (logits[top] as number)) top = j;
-  }
+  const top = topOf(logits);
   const max = logits[top] as number;
-  let others = 0; // softmax mass beside the top class, whose own is 1, before division
-  for (let j = 0; j < logits.length; j++) {
-    if (j !== top) others += Math.exp((logits[j] as number) - max);
-  }
+  const others = massBeside(top, logits);
   const total = 1 + others;
   // The top class apart: 1 - p would cancel to nothing where the model is very sure.
   let sum = (1 / total) ** gamma * (others / total) ** gamma;
@@ -55,6 +57,69 @@ function gen(logits: Float32Array, gamma: number): number {
     sum += p ** gamma * (1 - p) ** gamma;
   }
   return -sum;
+}
+
+function kthNearestSquared(bank: Float32Array, x: Float32Array, k: number): number {
+  const d = x.length;
+  if (d === 0) return NaN;
+  const best = new Float64Array(k).fill(Infinity); // ascending
+  for (let start = 0; start < bank.length; start += d) {
+    // Not squaredDistance: called with two kinds of arrays it would be slower for both.
+    let squared = 0;
+    for (let i = 0; i < d; i++) {
+      const difference = (bank[start + i] as number) - (x[i] as number);
+      squared += difference * difference;
+    }
+    if (Number.isNaN(squared)) return squared;
+    let at = k - 1;
+    if (!(squared < (best[at] as number))) continue;
+    for (; at > 0 && squared < (best[at - 1] as number); at--) best[at] = best[at - 1] as number;
+    best[at] = squared;
+  }
+  return best[k - 1] as number;
+}
+
+function softmaxEnergy(logits: Float32Array, probabilities: Float64Array): number {
+  const top = topOf(logits);
+  const max = logits[top] as number;
+  const others = massBeside(top, logits);
+  const total = 1 + others;
+  for (let j = 0; j < logits.length; j++) {
+    probabilities[j] = j === top ? 1 / total : Math.exp((logits[j] as number) - max) / total;
+  }
+  return max + Math.log1p(others);
+}
+
+function histogram(values: Float32Array, low: number, high: number, counts: Uint32Array): void {
+  counts.fill(0);
+  const bins = counts.length;
+  const scale = bins / (high - low);
+  for (let i = 0; i < values.length; i++) {
+    const value = values[i] as number;
+    if (Number.isNaN(value)) continue;
+    const place = (value - low) * scale;
+    const bin = place >= bins ? bins - 1 : place > 0 ? Math.trunc(place) : 0;
+    counts[bin] = (counts[bin] as number) + 1;
+  }
+}
+
+/** The first of the largest. */
+function topOf(logits: Float32Array): number {
+  let top = 0;
+  for (let j = 1; j < logits.length; j++) {
+    if ((logits[j] as number) > (logits[top] as number)) top = j;
+  }
+  return top;
+}
+
+/** Softmax mass beside the top class, whose own is 1, before division. */
+function massBeside(top: number, logits: Float32Array): number {
+  const max = logits[top] as number;
+  let others = 0;
+  for (let j = 0; j < logits.length; j++) {
+    if (j !== top) others += Math.exp((logits[j] as number) - max);
+  }
+  return others;
 }
 
 /** Four sums at a time: the additions of one sum would wait for each other. */

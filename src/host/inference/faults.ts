@@ -27,7 +27,8 @@ export type InferenceFaultCode =
   | 'inference.reply'
   | 'inference.respawn-budget'
   | 'inference.busy'
-  | 'inference.closed';
+  | 'inference.closed'
+  | 'inference.kernels-file';
 
 export const INFERENCE_FAULTS: FaultTable<InferenceFaultCode> = {
   'inference.model': 'Export the model again as ONNX and check it with onnx.checker.',
@@ -51,6 +52,7 @@ export const INFERENCE_FAULTS: FaultTable<InferenceFaultCode> = {
   'inference.respawn-budget': 'Wait until the window frees, and find out why workers keep dying.',
   'inference.busy': 'Send fewer frames, or wait for the answers.',
   'inference.closed': 'Open the engine again.',
+  'inference.kernels-file': 'Install the package again; a file that belongs to it cannot be read.',
 };
 
 export const refuseInference: (code: InferenceFaultCode, message: string) => Refusal =
