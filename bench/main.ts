@@ -11,6 +11,7 @@ import { pictureOf } from './picture.ts';
 import { type Report, reportOf, type Table, tableWords } from './report.ts';
 import { eventTable } from './tables/event.ts';
 import { inferenceTable } from './tables/inference.ts';
+import { kernelsTable } from './tables/kernels.ts';
 import { mahalanobisTable } from './tables/mahalanobis.ts';
 import { memoryTable } from './tables/memory.ts';
 import { startTable } from './tables/start.ts';
@@ -26,6 +27,7 @@ const TABLES: Readonly<Record<string, (bench: Bench) => Table | Promise<Table>>>
   memory: memoryTable,
   event: eventTable,
   mahalanobis: mahalanobisTable,
+  kernels: kernelsTable,
 };
 
 const RESULTS = join(import.meta.dirname, 'results');

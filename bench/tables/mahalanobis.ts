@@ -1,39 +1,64 @@
 /** The guard's Mahalanobis distance to ten classes, beside the formula written down as it stands. */
+import type { Kernels } from '../../src/core/numeric/kernels.ts';
 import { referenceKernels } from '../../src/core/numeric/reference.ts';
-import { alternate, ratioOf, spreadOf } from '../measure.ts';
-import type { Row, Table } from '../report.ts';
+import { alternate, differenceOf, ratioOf, spreadOf } from '../measure.ts';
+import type { Judged, Row, Table } from '../report.ts';
 import { type Bench, roundsOf } from '../workshop.ts';
+import { batchOf, wasmKernels } from './kernels.ts';
 
 const CLASSES = 10;
-const BATCH_US = 20_000;
+
+const WIDTHS = [64, 256, 512] as const;
+type Width = (typeof WIDTHS)[number];
 
 export async function mahalanobisTable(bench: Bench): Promise<Table> {
+  const wasm = wasmKernels(bench);
   const rows: Row[] = [];
-  for (const d of [64, 256, 512]) rows.push(...(await rowsOf(bench, d)));
+  for (const d of WIDTHS) rows.push(...(await rowsOf(bench, wasm, d)));
   return {
     name: 'mahalanobis',
     title: `Mahalanobis distance to the nearest of ${CLASSES} classes`,
-    about: 'the reference kernel in plain TypeScript beside (x - m)T P (x - m) for every class',
+    about:
+      'the kernels, in WebAssembly and in plain TypeScript, beside (x - m)T P (x - m) for every class',
     rows,
   };
 }
 
-async function rowsOf(bench: Bench, d: number): Promise<Row[]> {
+async function rowsOf(bench: Bench, { nearestSquared }: Kernels, d: Width): Promise<Row[]> {
   const { whitener, precision, means, centres, x } = specimen(d);
-  const kernel = (): number => referenceKernels.nearestSquared(whitener, centres, x);
-  const naive = (): number => naiveNearest(precision, means, x);
-  const difference = Math.abs(kernel() / naive() - 1);
-  if (!(difference < 1e-9)) throw new Error(`the two distances differ by ${difference}`);
-  for (let i = 0; i < 20; i++) kernel() + naive();
-  const runs = Math.max(1, Math.round(BATCH_US / batchUs(naive, 5)));
-  const samples = await alternate(roundsOf(bench, 15), {
-    kernel: () => batchUs(kernel, runs),
-    naive: () => batchUs(naive, runs),
+  const peers = {
+    wasm: (): number => nearestSquared(whitener, centres, x),
+    reference: (): number => referenceKernels.nearestSquared(whitener, centres, x),
+    naive: (): number => naiveNearest(precision, means, x),
+    nothing: (): number => x[0] as number,
+  };
+  for (const kernel of [peers.wasm, peers.reference]) {
+    const difference = Math.abs(kernel() / peers.naive() - 1);
+    if (!(difference < 1e-9)) throw new Error(`two distances differ by ${difference}`);
+  }
+  // As often as V8 needs to compile them.
+  for (let i = 0; i < 400; i++) peers.wasm() + peers.reference() + peers.nothing();
+  for (let i = 0; i < 20; i++) peers.naive();
+  const samples = await alternate(roundsOf(bench, 25), {
+    wasm: batchOf(peers.wasm),
+    reference: batchOf(peers.reference),
+    naive: batchOf(peers.naive),
+    nothing: batchOf(peers.nothing),
   });
-  const figure = ratioOf(samples.kernel, samples.naive);
-  const judged = [{ kind: 'ratio', peer: 'naive', figure } as const];
+  const overNaive = (own: readonly number[]): Judged => {
+    return { kind: 'ratio', peer: 'naive', figure: ratioOf(own, samples.naive) };
+  };
+  const time: Judged = {
+    kind: 'more',
+    peer: 'an empty call',
+    figure: differenceOf(samples.wasm, samples.nothing),
+    budget: bench.budgets.mahalanobis[`us, d = ${d}`],
+  };
+  const what = `d = ${d}: wasm (goal ${bench.budgets.mahalanobis[`goal us, d = ${d}`]} us)`;
+  const judged = [overNaive(samples.reference)];
   return [
-    { what: `d = ${d}: kernel`, unit: 'us', value: spreadOf(samples.kernel), judged },
+    { what, unit: 'us', value: spreadOf(samples.wasm), judged: [time, overNaive(samples.wasm)] },
+    { what: `d = ${d}: reference`, unit: 'us', value: spreadOf(samples.reference), judged },
     { what: `d = ${d}: naive`, unit: 'us', value: spreadOf(samples.naive) },
   ];
 }
@@ -79,14 +104,4 @@ function naiveNearest(precision: Float64Array, means: Float64Array, x: Float64Ar
     nearest = Math.min(nearest, sum);
   }
   return nearest;
-}
-
-function batchUs(act: () => number, runs: number): number {
-  let kept = 0;
-  const startMs = performance.now();
-  for (let i = 0; i < runs; i++) kept += act();
-  const us = ((performance.now() - startMs) * 1000) / runs;
-  // The results are used, so that no compiler leaves the work out.
-  if (Number.isNaN(kept)) throw new Error('the distance is not a number');
-  return us;
 }
