@@ -90,11 +90,12 @@ export function ranksMap(ranks: ReferenceRanks): CborMap {
 
 /**
  * @param count statistics there must be, bounded by the caller
+ * @param wanted sides there must be, where only one makes sense
  *
  * Faults: `policy.length`, `policy.values`, `policy.order`, `field.*`.
  */
-export function readRanks(fields: Fields, count: number): ReferenceRanks {
-  const sides = fields.oneOf<Sides>('sides', ['one', 'two']);
+export function readRanks(fields: Fields, count: number, wanted?: Sides): ReferenceRanks {
+  const sides = fields.oneOf<Sides>('sides', wanted === undefined ? ['one', 'two'] : [wanted]);
   const quantiles = fields.integer('quantiles', 1, REFERENCE_QUANTILES_MAX);
   const list = fields.list('sorted', count);
   fields.done();

@@ -146,6 +146,13 @@ describe('reference ranks as bytes', () => {
     expect(read(map())).toEqual({ ok: true, value: ranks });
   });
 
+  it('are refused with other sides than the one that makes sense', () => {
+    const only = (sides: 'one' | 'two'): unknown =>
+      attempt(() => readRanks(Fields.of('ranks', map()), 2, sides));
+    expect(only('two')).toEqual({ ok: true, value: ranks });
+    expect(only('one')).toMatchObject({ ok: false, fault: { code: 'field.range' } });
+  });
+
   const column = (...values: number[]): Uint8Array =>
     new Uint8Array(Float64Array.from(values).buffer);
   it.each([
