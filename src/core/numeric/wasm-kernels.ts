@@ -4,9 +4,10 @@
  *
  * Where a call is beyond what they are made for, or its result is not finite, the reference answers:
  * it is the specification, and such calls are rare. So the two differ by rounding only: `scan` and
- * `histogram` not at all but for the sign of a zero, `nearestSquared`, `softmaxEnergy` and `gen` by
- * 1e-12 of the terms that are added, `kthNearestSquared`, which computes in single precision, by
- * 1e-5 of the distance.
+ * `histogram` not at all but for the sign of a zero; `nearestSquared`, `softmaxEnergy` and `gen` by
+ * 1e-12 of the terms that are added (`gen` by 1e-30 more at gamma 0.1, where a probability is
+ * subnormal); `kthNearestSquared`, which computes in single precision, by `(d / 16 + 8) 2^-24` of
+ * the distance. They give the same bits on every processor.
  */
 import { toHex } from '../base/bytes.ts';
 import { attempt, need, Refusal, type Result } from '../base/fault.ts';
