@@ -2,7 +2,7 @@
  * The device: boot, guard, report, until stopped. A bundle that may not run leaves it in SAFE with
  * the recorded safe output; only what leaves nothing to promise keeps it from starting.
  */
-import { attemptAsync, type Fault, need, type Result } from '../../core/base/fault.ts';
+import { attemptAsync, type Fault, faultOf, need, type Result } from '../../core/base/fault.ts';
 import { sha256 } from '../../core/crypto/digest.ts';
 import { cryptoSelfTest, signingSelfTest } from '../../core/crypto/self-test.ts';
 import { type Birth, ueidOf } from '../../core/telemetry/birth.ts';
@@ -12,7 +12,10 @@ import type { Status } from '../../core/telemetry/status.ts';
 import { buildTopic } from '../../core/telemetry/topic.ts';
 import { type ModeName, modeName } from '../../core/telemetry/vocabulary.ts';
 import type { FloorStore } from '../../core/trust/floor-store.ts';
+import type { OperatorAct } from '../../core/trust/operator-act.ts';
+import { OPERATOR_FAULTS } from '../../core/trust/operator-faults.ts';
 import { payloadOf, type VerifiedBundle } from '../../core/trust/verify.ts';
+import type { Trust } from '../../core/update/slot-set.ts';
 import type { SlotName } from '../../core/update/slot-table.ts';
 import { newBootSeed } from '../platform/identity.ts';
 import { sampleBoard } from '../platform/probes.ts';
@@ -22,6 +25,8 @@ import { openDeviceSlots } from './device-slots.ts';
 import { type DeviceState, keepMode, lockSlots, openState } from './device-state.ts';
 import { adoptTrust } from './device-trust.ts';
 import { type FrameJudgement, GuardedSession, type VerdictCounts } from './guarded-session.ts';
+import { type OperatorAnswer, refused } from './operator.ts';
+import { OperatorDesk } from './operator-desk.ts';
 import { type DeviceOptions, type ResolvedDevice, resolveDevice, rootsOf } from './options.ts';
 import { Reporter } from './reporter.ts';
 import { connectUplink, dropsToTell, noUplink, type Uplink } from './uplink.ts';
@@ -43,6 +48,11 @@ export interface Device {
   infer(frame: unknown): Promise<FrameJudgement>;
   /** For a frame that could not even be read: it gets a verdict as well, and is reported. */
   refuse(fault: Fault): Promise<FrameJudgement>;
+  /**
+   * An operator's order as bytes (`edgeward operator sign`), or the act of a local caller, who needs
+   * no signature and may only restrict. Never rejects; an order that is refused changes nothing.
+   */
+  operate(order: OperatorAct | Uint8Array): Promise<OperatorAnswer>;
   /** Reports health now, beside the periodic reports. */
   reportHealth(): Promise<void>;
   /** Judges what is under way, reports a last time, says goodbye. */
@@ -95,6 +105,8 @@ class RunningDevice implements Device {
   #uplink: Uplink = noUplink();
   #booted: Booted = NOTHING_BOOTED;
   #session: GuardedSession;
+  #trust: Result<Trust> | undefined;
+  #desk: OperatorDesk | undefined;
   #watch: Watch | undefined;
   #healthTimer: NodeJS.Timeout | undefined;
   #stopping: Promise<void> | undefined;
@@ -149,6 +161,12 @@ class RunningDevice implements Device {
     return this.#session.refuse(fault);
   }
 
+  operate(order: OperatorAct | Uint8Array): Promise<OperatorAnswer> {
+    if (this.#desk !== undefined) return this.#desk.operate(order);
+    const fault = faultOf(OPERATOR_FAULTS, 'operator.no-state', 'the device has stopped');
+    return Promise.resolve(refused(this.#session.operated, fault));
+  }
+
   /** Faults: `uplink.*`, `telemetry.id`. */
   openUplink(): Result<true> {
     const { group, clock, uplink } = this.#options;
@@ -187,6 +205,7 @@ class RunningDevice implements Device {
       const trust = adoptTrust(files, floors, clock, ({ code, message }) =>
         this.#log(`what is trusted now is not recorded: ${code}: ${message}`),
       );
+      this.#trust = trust;
       // A device that was never set up has nothing to fall back to, and somebody sits before it.
       if (!trust.ok && isNew(floors)) need(trust);
       return await bootModel({
@@ -227,6 +246,8 @@ class RunningDevice implements Device {
         onEvent,
       });
     }
+    this.#desk = this.#openDesk();
+    this.#desk.restore();
     this.#keepMode();
     this.#told(this.#reporter.birth(this.#birth()));
     const early = this.#early ?? [];
@@ -237,6 +258,18 @@ class RunningDevice implements Device {
     const periodMs = healthPeriodMs * (0.9 + 0.2 * Math.random());
     this.#healthTimer = setInterval(() => void this.reportHealth(), periodMs);
     this.#healthTimer.unref();
+  }
+
+  #openDesk(): OperatorDesk {
+    const { clock, stateFolder } = this.#options;
+    const { floors, epoch, identity } = this.#state;
+    const { macKey, signer } = identity.keys;
+    return new OperatorDesk({
+      ...{ clock, stateFolder, macKey, device: signer.thumbprint, floors, epoch },
+      session: this.#session.operated,
+      trust: this.#trust,
+      log: (line) => this.#log(line),
+    });
   }
 
   async reportHealth(): Promise<void> {
@@ -267,6 +300,8 @@ class RunningDevice implements Device {
 
   async #stop(): Promise<void> {
     clearInterval(this.#healthTimer);
+    // From here on the folder may be another process's.
+    this.#desk = undefined;
     await this.#watch?.stop();
     await this.#session.close();
     if (this.#early === undefined) await this.reportHealth();

@@ -30,7 +30,10 @@ export interface OperatorAnswer {
   readonly fault?: Fault;
 }
 
-/** An act of a local caller, who may restrict: `pause`, `force-safe`, `self-test`, hold to safe. */
+/**
+ * An act of a local caller, who may restrict: `pause`, `force-safe`, `self-test`, a hold to safe. It
+ * stands until an operator signs otherwise, or until the process ends.
+ */
 export async function operateLocally(
   session: Operated,
   value: unknown,
@@ -65,7 +68,7 @@ export function actFault(
     return faultOf(OPERATOR_FAULTS, 'operator.not-held', `no frame waits as ${act.hold}`);
   }
   if (!hasModel) {
-    const { before } = stepMode(state(), CAUSES[act.verb] ?? 'command-refused');
+    const { before } = stepMode(state(), causeOf(act) ?? 'command-refused');
     const released = mayRelease(modeOf({ standing: before, before }));
     if (released || act.verb === 'self-test')
       return faultOf(OPERATOR_FAULTS, 'operator.no-model', `to ${act.verb}`);
@@ -81,7 +84,7 @@ export async function perform(
   order?: VerifiedOrder,
 ): Promise<OperatorAnswer> {
   const from = modeOf(session.state());
-  const cause = CAUSES[act.verb];
+  const cause = causeOf(act);
   if (cause !== undefined) session.move(cause);
   if (act.verb === 'decide-hold') session.held.answer(act.hold, act.answer, nowMs, order?.operator);
   if (act.verb === 'self-test') await session.selfTest();
@@ -98,6 +101,11 @@ export async function perform(
 export function onlyRestricts(act: OperatorAct): boolean {
   if (act.verb === 'decide-hold') return act.answer === 'safe';
   return act.verb === 'pause' || act.verb === 'force-safe' || act.verb === 'self-test';
+}
+
+/** What the act does to the mode, where it does. */
+export function causeOf({ verb }: OperatorAct): Cause | undefined {
+  return CAUSES[verb];
 }
 
 const CAUSES: Readonly<Partial<Record<OperatorAct['verb'], Cause>>> = {
