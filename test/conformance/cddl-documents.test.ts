@@ -1,7 +1,4 @@
-/**
- * Real documents match the published CDDL, and the CDDL and our readers agree on damaged ones. What
- * CDDL cannot say is listed here: each such rule must be met, and stands for a refusal by a reader.
- */
+/** Real documents match the published CDDL, and the CDDL and our readers agree on damaged ones. */
 import { readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
@@ -16,7 +13,6 @@ import { externalAad } from '../../src/core/cose/domain.ts';
 import { encodeCbor } from '../../src/core/cose/encode.ts';
 import { sign1 } from '../../src/core/cose/sign1.ts';
 import { type CborMap, CborTag, type CborValue } from '../../src/core/cose/value.ts';
-import type { Signer } from '../../src/core/crypto/ed25519.ts';
 import { sealRecord } from '../../src/core/crypto/mac.ts';
 import { decodeGuardPolicy } from '../../src/core/guard/policy-codec.ts';
 import { parseSafeOutput, safeOutputTensors } from '../../src/core/guard/safe-output.ts';
@@ -28,6 +24,7 @@ import { ENVELOPE_TYP, openEnvelope } from '../../src/core/telemetry/envelope.ts
 import { decodeEvent } from '../../src/core/telemetry/event.ts';
 import { decodeHealth } from '../../src/core/telemetry/health.ts';
 import { decodeFloor, encodeFloor } from '../../src/core/trust/floor.ts';
+import { verifyOrder } from '../../src/core/trust/operator-act.ts';
 import { decodeRevocations } from '../../src/core/trust/revocation.ts';
 import { decodeRoot } from '../../src/core/trust/root.ts';
 import { verifyBundle } from '../../src/core/trust/verify.ts';
@@ -35,7 +32,17 @@ import { archive, MODEL, RELEASE } from '../core/bundle/specimen.ts';
 import { signer as device, EVENT_TOPIC } from '../core/telemetry/samples.ts';
 import { CONTEXT, REVOCATION_KEY, REVOKING, ROOT_KEY, roleOf } from '../core/trust/trusting.ts';
 import { mismatch } from './cddl.ts';
-import { closed, damaged, type Node, oddValues, opened, resigned } from './cddl-damage.ts';
+import {
+  BEYOND,
+  counts,
+  expectAgreement,
+  expectAgreementOnDamage,
+  grammar,
+  met,
+  plain,
+  signing,
+} from './cddl-agreement.ts';
+import { type Node, opened, resigned } from './cddl-damage.ts';
 import {
   BUNDLES,
   ENVELOPES,
@@ -45,103 +52,16 @@ import {
   MESSAGES,
   manifestSuitOf,
   metadataBytesOf,
+  OPERATOR_KEY,
+  ORDER_CONTEXT,
+  ORDERS,
   POLICIES,
   REVOCATION_LISTS,
   ROOTS,
 } from './cddl-documents.ts';
-import { parseCddl } from './cddl-grammar.ts';
 
 const project = resolve(import.meta.dirname, '../..');
-const grammar = parseCddl(
-  readFileSync(resolve(project, 'firmware-manifests/edgeward.cddl'), 'utf8'),
-);
 const MAC_KEY = new Uint8Array(32).fill(5);
-
-/** What CDDL cannot say: the rule, and the faults of the readers that hold it. */
-const BEYOND: readonly [rule: string, faults: RegExp][] = [
-  ['a text is as long as its UTF-16 units', /longer than \d+ characters|no short text|than short/],
-  ['a document has so many bytes and items', /^cbor\.(size|items):/],
-  ['names of ports are unique', /need at least one, unique names/],
-  ['one output at most has a role', /more than one output has the role/],
-  ['a layout has a letter for each dimension', /needs a letter per dimension/],
-  ['channel ranges need a C axis of their count', /channelRanges need a layout/],
-  ['labels are as many as the last dimension', /labels for a last dimension/],
-  ['a smallest value is at most its largest', /must be \[min, max\]|max is \d+, outside/],
-  ['a tensor has a bounded number of elements', /has too many elements/],
-  ['files have unique names, one model, one guard at most', /files need unique names/],
-  ['a safe output keeps the output contract', /^guard\.safe-output/],
-  ['arrays of doubles fit their counts', /^policy\.length:/],
-  ['scores and statistics are finite and possible', /^policy\.values:/],
-  ['scores ascend', /^policy\.order:/],
-  ['the shares of the checks add up to 1', /^policy\.shares:/],
-  ['rank and threshold follow from the promise', /^policy\.rank:|checks\.rank is \d+, outside/],
-  ['golden vectors are alike, with a tolerance for each output', /^golden\.vectors:/],
-  ['golden data fill their dimensions', /^golden\.tensor:/],
-  ['golden values are finite, bools 0 or 1', /^golden\.values:/],
-  ['a tolerance tells models apart', /^golden\.tolerance:/],
-  ['a threshold is at most the number of keys', /^root\.invalid: \S+ wants \d/],
-  ['what is confirmed wants no more than what is new', /^root\.invalid: \S+ wants more/],
-  ['no key stands twice', /is listed twice/],
-  ['what is revoked ascends', /^revocation\.invalid:/],
-  ['a threshold of revocation keys signed', /^revocation\.threshold:/],
-  ['a list is recorded with its digest', /recorded in half/],
-  ['a key is a usable point', /not a usable Ed25519 point/],
-  ['a production root has no development key', /lists a development key/],
-  ['a threshold of root keys signed', /^root\.threshold:/],
-  ['no key signs twice', /^trust\.duplicate-signature:/],
-  ['a signer is known', /^cose\.unknown-key:/],
-  ['a signature verifies', /^crypto\.(bad-signature|weak-point):/],
-  ['the digest is that of the manifest', /^suit\.digest:/],
-  [
-    'a manifest is the one its parameters give',
-    /^suit\.template:|^suit\.malformed: a (map|list) is missing/,
-  ],
-  ['the device is the one of the topic', /^telemetry\.device:/],
-  ['the type is the one of the topic', /^telemetry\.type:/],
-  ['a chain starts with a birth, and nothing else does', /^telemetry\.chain-start:/],
-  ['a UEID is of the random type', /no UEID of the random type/],
-];
-
-const met = new Set<string>();
-const counts = { changes: 0, accepted: 0, refused: 0, beyond: 0 };
-
-/** The CDDL looks at `bytes`, the reader at what `read` makes of them. */
-function expectAgreement(
-  rule: string,
-  bytes: Uint8Array,
-  read: (bytes: Uint8Array) => Result<unknown>,
-  what: string,
-): void {
-  counts.changes++;
-  const miss = mismatch(grammar, rule, bytes);
-  const result = read(bytes);
-  if (miss === undefined && !result.ok) {
-    const fault = `${result.fault.code}: ${result.fault.message}`;
-    const beyond = BEYOND.find(([, faults]) => faults.test(fault));
-    if (beyond === undefined)
-      throw new Error(`${rule}, ${what}: only the reader refuses: ${fault}`);
-    met.add(beyond[0]);
-    counts.beyond++;
-    return;
-  }
-  if (miss !== undefined && result.ok) throw new Error(`${rule}, ${what}: only CDDL: ${miss}`);
-  counts[result.ok ? 'accepted' : 'refused']++;
-}
-
-/** Every change of a document, against the CDDL of `rule` and against its reader. */
-function expectAgreementOnDamage(
-  rule: string,
-  document: Node,
-  read: (bytes: Uint8Array) => Result<unknown>,
-  seal: (node: Node) => Node = (node) => node,
-): void {
-  const whole = encodeCbor(closed(document));
-  expect(mismatch(grammar, rule, whole)).toBeUndefined();
-  expect(read(whole)).toMatchObject({ ok: true });
-  for (const { what, node } of damaged(document, oddValues(grammar, rule))) {
-    expectAgreement(rule, encodeCbor(closed(seal(node))), read, what);
-  }
-}
 
 /** A document `[payload, [block]]`: every change around the payload, under a fresh signature. */
 function expectAgreementOnSigned(
@@ -157,8 +77,6 @@ function expectAgreementOnSigned(
     resigned(node, old as Uint8Array, sign(payload)),
   );
 }
-
-const plain = (bytes: Uint8Array): CborValue => need(decodeCbor(bytes, { tags: [18, 107] }));
 
 function readMetadata(bytes: Uint8Array): Result<unknown> {
   return attempt(() => {
@@ -217,9 +135,14 @@ function readSealed(bytes: Uint8Array): Result<unknown> {
   });
 }
 
-function signing(signer: Signer, aad: Uint8Array, detached?: Uint8Array) {
-  return (header: Uint8Array, payload: CborValue): Uint8Array =>
-    signer.sign(encodeCbor(['Signature1', header, aad, detached ?? payload]));
+function sealedAsOrder(payload: Uint8Array): Uint8Array {
+  const typ = 'application/edgeward-operator+cbor';
+  const aad = externalAad('command', '');
+  return sign1({ payload, typ, externalAad: aad, signer: OPERATOR_KEY });
+}
+
+function readOrder(bytes: Uint8Array): Result<unknown> {
+  return verifyOrder(bytes, ORDER_CONTEXT);
 }
 
 describe('firmware-manifests/edgeward.cddl', () => {
@@ -257,6 +180,11 @@ describe('firmware-manifests/edgeward.cddl', () => {
   it.each(Object.entries(REVOCATION_LISTS))('matches a revocation list: %s', (_, list) => {
     expect(mismatch(grammar, 'revocations', list)).toBeUndefined();
     expect(mismatch(grammar, 'start', list)).toBeUndefined();
+  });
+
+  it.each(Object.entries(ORDERS))('matches the order of an operator: %s', (_, order) => {
+    expect(mismatch(grammar, 'operator-order', order)).toBeUndefined();
+    expect(mismatch(grammar, 'start', order)).toBeUndefined();
   });
 
   it.each(Object.entries(FLOORS))('matches a rollback floor: %s', (_, floor) => {
@@ -323,6 +251,29 @@ describe('the CDDL and the readers agree on every change of', () => {
     const two = { ...roleOf(1, REVOCATION_KEY, RELEASE), threshold: 2 };
     const pair = { ...REVOKING, roles: { ...REVOKING.roles, revocation: two } };
     expectAgreement('revocations', whole, (bytes) => decodeRevocations(bytes, pair), 'one of two');
+  });
+
+  it.each(Object.entries(ORDERS))('the payload of an order: %s', (_, order) => {
+    const [, , payload] = (plain(order) as CborTag).value as Uint8Array[];
+    expectAgreementOnDamage('order-payload', opened(plain(payload as Uint8Array)), (bytes) =>
+      readOrder(sealedAsOrder(bytes)),
+    );
+  });
+
+  it('an order around its payload', () => {
+    const order = plain(ORDERS['force-safe'] as Uint8Array) as CborTag;
+    const [header, none, payload, old] = order.value as [
+      Uint8Array,
+      CborMap,
+      Uint8Array,
+      Uint8Array,
+    ];
+    const sign = signing(OPERATOR_KEY, externalAad('command', ''));
+    const document = opened(new CborTag(18, [header, none, [], old])) as { inner: Node[] } & Node;
+    document.inner[2] = payload;
+    expectAgreementOnDamage('operator-order', document, readOrder, (node) =>
+      resigned(node, old, sign),
+    );
   });
 
   it('a manifest', () => {

@@ -9,6 +9,7 @@ import type { PackInput, PayloadFile } from '../../src/core/bundle/pack.ts';
 import { bytesSource } from '../../src/core/bundle/source.ts';
 import { fitGuardPolicy } from '../../src/core/calibration/fit.ts';
 import { type CborKey, type CborMap, cborMap } from '../../src/core/cose/value.ts';
+import type { Signer } from '../../src/core/crypto/ed25519.ts';
 import { encodeGuardPolicy } from '../../src/core/guard/policy-codec.ts';
 import type { Tensor } from '../../src/core/numeric/tensor.ts';
 import { openEnvelope } from '../../src/core/suit/envelope.ts';
@@ -17,8 +18,13 @@ import type { SealInput } from '../../src/core/telemetry/envelope.ts';
 import { type EdgeEvent, encodeEvent } from '../../src/core/telemetry/event.ts';
 import { encodeHealth } from '../../src/core/telemetry/health.ts';
 import { EMPTY_FLOOR, type FloorRecord } from '../../src/core/trust/floor.ts';
+import {
+  type OperatorAct,
+  type OrderContext,
+  signOrder,
+} from '../../src/core/trust/operator-act.ts';
 import { draftRevocations } from '../../src/core/trust/revocation.ts';
-import { type RootSet, sealRoot } from '../../src/core/trust/root.ts';
+import { decodeRoot, type RootSet, sealRoot } from '../../src/core/trust/root.ts';
 import { keyOf, METADATA, MODEL, packed, RELEASE } from '../core/bundle/specimen.ts';
 import { simulatedInput, simulatedModel } from '../core/calibration/simulated.ts';
 import { birth, birthHead, event, health, sealed } from '../core/telemetry/samples.ts';
@@ -93,6 +99,8 @@ const WHOLE_METADATA: Omit<ModelMetadata, 'files'> = {
     ],
     ['frozenFrames', 5],
     ['lastGoodMaxAgeMs', 500],
+    ['holdMaxMs', 5000],
+    ['holdsMax', 2],
     ['shadow', true],
     ['probabilitySumTolerance', 0.01],
   ),
@@ -301,6 +309,26 @@ export const REVOCATION_LISTS: Readonly<Record<string, Uint8Array>> = {
   whole: need(draftRevocations(revoking, [REVOCATION_KEY], REVOKING)),
 };
 
+export const OPERATOR_KEY: Signer = keyOf(32);
+const ACTS: readonly OperatorAct[] = [
+  { verb: 'force-safe' },
+  { verb: 'acknowledge', about: 'drift' },
+  { verb: 'decide-hold', hold: 2, answer: 'release' },
+];
+
+/** By verb: what an operator signs for the device `digest` and its fourth boot. */
+export const ORDERS: Readonly<Record<string, Uint8Array>> = Object.fromEntries(
+  ACTS.map((act) => [
+    act.verb,
+    need(signOrder({ act, id: 'o-1', device: digest, epoch: 4, counter: 9 }, OPERATOR_KEY)),
+  ]),
+);
+
+export const ORDER_CONTEXT: OrderContext = {
+  root: need(decodeRoot(ROOTS['every role, and the one before'] as Uint8Array)),
+  ...{ device: digest, epoch: 4, counterOf: () => 8 },
+};
+
 const bundle = { name: 'rotor', version: '1.2.3', digest, securityVersion: 5 };
 const frame = { frame: 7, verdict: 'withhold', bundleDigest: digest, findings: [] } as const;
 
@@ -325,6 +353,13 @@ export const EVENTS: readonly EdgeEvent[] = [
   { type: 'inference.worker-respawned', cause: 'deadline', respawns: 1 },
   { type: 'inference.budget-exhausted', respawns: 3 },
   { type: 'mode.changed', from: 'nominal', to: 'safe', cause: 'worker' },
+  { type: 'operator.held', hold: 1, frame: 7, deadlineMs: 30_000 },
+  { type: 'operator.hold-ended', hold: 1, frame: 7, ending: 'expired', operator: digest },
+  {
+    ...{ type: 'operator.act', verb: 'acknowledge', from: 'safe', to: 'safe' },
+    ...{ about: 'drift', id: 'o-1', operator: digest },
+  },
+  { type: 'operator.refused', fault: 'operator.old-counter' },
   { type: 'update.slot-changed', slot: 'A', from: 'staged', to: 'trial', cause: 'boot' },
   {
     type: 'telemetry.dropped',

@@ -26,6 +26,7 @@ import { decodeEvent, EVENT_TYPES, severityOf } from '../../src/core/telemetry/e
 import { TELEMETRY_FAULTS } from '../../src/core/telemetry/faults.ts';
 import { TRUST_FAULTS } from '../../src/core/trust/faults.ts';
 import { EMPTY_FLOOR } from '../../src/core/trust/floor.ts';
+import { OPERATOR_FAULTS } from '../../src/core/trust/operator-faults.ts';
 import { decodeRoot } from '../../src/core/trust/root.ts';
 import { verifyBundle } from '../../src/core/trust/verify.ts';
 import { RUNTIME_FAULTS } from '../../src/host/runtime/faults.ts';
@@ -117,6 +118,7 @@ describe('bundle-format.md', () => {
         'trust/revocation',
         'trust/floor',
         'trust/admissible',
+        'trust/operator-act',
         'guard/policy-codec',
         'guard/settings',
       ],
@@ -128,7 +130,7 @@ describe('bundle-format.md', () => {
       return names.match(/\w+/g) ?? [];
     });
     // How a reader works, and what a packer assumes: no other verifier needs them.
-    const own = ['HASH_CHUNK_BYTES', 'BATCH_MAX'];
+    const own = ['HASH_CHUNK_BYTES', 'AHEAD_CHUNK_BYTES', 'BATCH_MAX'];
     const wanted = [...new Set(held)].filter((name) => !own.includes(name));
     expect([...stated.keys()].sort()).toEqual(wanted.sort());
   });
@@ -147,15 +149,16 @@ describe('bundle-format.md', () => {
         BUNDLE_FAULTS,
         GOLDEN_FAULTS,
         TRUST_FAULTS,
+        OPERATOR_FAULTS,
         FIELD_FAULTS,
         POLICY_FAULTS,
       ],
       ...[TELEMETRY_FAULTS, CRYPTO_FAULTS],
     ].flatMap((table) => Object.keys(table));
-    // Key files, a process's self-test, the maker's JSON, foreign signatures and where a device keeps
-    // its floors are other matters.
+    // Key files, a process's self-test, the maker's JSON, foreign signatures, where a device keeps its
+    // floors and when it can do what an operator wants are other matters.
     const elsewhere =
-      /^(key\.|crypto\.(self-test|signature-file)$|metadata\.json$|cose\.curve$|floor\.(?!malformed|mac))/;
+      /^(key\.|operator\.(unsigned|locked|no-model|not-held|no-state)$|crypto\.(self-test|signature-file)$|metadata\.json$|cose\.curve$|floor\.(?!malformed|mac))/;
     const wanted = formats.filter((code) => !elsewhere.test(code));
     const families = new Set([...formats, 'guard.', 'runtime.'].map((code) => code.split('.')[0]));
     const named = (text.match(/`[a-z]+\.[a-z0-9-]+`/g) ?? [])

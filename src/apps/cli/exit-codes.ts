@@ -47,6 +47,7 @@ export const EXIT_CODES: Readonly<Record<string, number>> = {
   revocation: 40,
   update: 41,
   disk: 42,
+  operator: 43,
 };
 
 export function exitCodeOf(fault: Fault): number {
