@@ -132,8 +132,8 @@ export const INPUT_REFERENCE_VALUES_MAX: number = 2 ** 18;
 export const INPUT_CHANNELS_MAX: number = 64;
 /** An input of one axis with more entries is no row of a table, but a window of samples. */
 export const TABLE_COLUMNS_MAX: number = 1_000;
-/** Values of one image that its statistics look at; of a larger one, evenly spaced lines. */
-export const IMAGE_VALUES_LOOKED_AT: number = 8_192;
+/** An image of so many values is looked at whole for its statistics; of a larger one, some lines. */
+export const IMAGE_VALUES_WHOLE: number = 1_024;
 /** Digests of frames that are remembered, to know one that comes again. */
 export const REPLAY_FRAMES_MAX: number = 4096;
 export const SENSOR_LINES_MAX: number = 65_536;
@@ -155,6 +155,8 @@ export const SAFE_OUTPUT_VALUES_MAX: number = 65_536;
 // Callers
 export const PRINCIPAL_CHARS_MAX: number = 128;
 /** Records of callers; whoever comes when there are so many shares one with the rest. */
+/** The same finding about one caller is an event this often. */
+export const CALLER_EVENT_PERIOD_MS: number = 60_000;
 export const CALLERS_MAX: number = 64;
 /** Of them kept free for principals that the signed policy names. */
 export const CALLERS_DECLARED_MAX: number = 32;

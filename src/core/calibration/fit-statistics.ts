@@ -1,7 +1,9 @@
 /** What the feature detectors need to know of the fit set, computed once on the maker's machine. */
 import { CholeskyDecomposition, Matrix } from 'ml-matrix';
-import { type FeatureStatistics, normalised, packedPair } from '../guard/novelty-detectors.ts';
+import { type FeatureStatistics, packedPair } from '../guard/novelty-detectors.ts';
+import type { Projection } from '../guard/pca.ts';
 import { refuseCalibration } from './faults.ts';
+import { directionOf } from './fit-pca.ts';
 import { columnMeans, type Head } from './head.ts';
 import { type Rows, rowOf } from './rows.ts';
 
@@ -16,16 +18,19 @@ const VARIANCE_MIN = 1e-13;
  * spread), `calibration.head` (two classes with the same weights).
  *
  * @param labels one class index per row, every class at least once
+ * @param projection of wide features, as `fitProjection` gives it
  */
 export function featureStatistics(
   features: Rows,
   labels: ArrayLike<number>,
   head: Head,
+  projection?: Projection,
 ): FeatureStatistics {
-  const d = features.width;
-  const count = features.data.length / d;
-  const x = new Float64Array(features.data.length);
-  for (let row = 0; row < count; row++) x.set(normalised(rowOf(features, row)), row * d);
+  const d = projection?.components ?? features.width;
+  const count = features.data.length / features.width;
+  const x = new Float64Array(count * d);
+  for (let row = 0; row < count; row++)
+    x.set(directionOf(rowOf(features, row), projection), row * d);
 
   const classMeans = meansOf(x, d, labels, head.classes);
   const oneClass = new Uint8Array(count);
@@ -33,7 +38,8 @@ export function featureStatistics(
   const classWhitener = whitener(covariance(x, d, labels, classMeans), d);
   const wholeWhitener = whitener(covariance(x, d, oneClass, wholeMean), d);
   return {
-    features: d,
+    features: features.width,
+    ...(projection !== undefined && { projection }),
     mean: columnMeans(features),
     headDistances: headDistances(head),
     classWhitener,

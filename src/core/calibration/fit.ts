@@ -1,7 +1,11 @@
 /** Fits a guard policy: from recorded model outputs to statistics, a threshold and a promise. */
 import { equalBytes } from '../base/bytes.ts';
 import { attempt, need, type Result } from '../base/fault.ts';
-import { GUARD_POLICY_BYTES_MAX } from '../base/limits.ts';
+import {
+  GUARD_POLICY_BYTES_MAX,
+  PROJECTED_FEATURES,
+  UNPROJECTED_FEATURES_MAX,
+} from '../base/limits.ts';
 import { fuse, promisedRank, rowsForPromise } from '../guard/conformal.ts';
 import {
   type JointChecks,
@@ -29,6 +33,8 @@ import {
 import { decodeGuardPolicy, encodeGuardPolicy } from '../guard/policy-codec.ts';
 import { referenceKernels } from '../numeric/reference.ts';
 import { refuseCalibration } from './faults.ts';
+import { fitParts, type RecordedParts } from './fit-parts.ts';
+import { fitProjection } from './fit-pca.ts';
 import { featureStatistics } from './fit-statistics.ts';
 import { type Head, provenHead } from './head.ts';
 import { labelsOf } from './labels.ts';
@@ -40,7 +46,7 @@ export const CONFIDENCE_DEFAULT = 0.95;
 /** Frames that repeat bit by bit occur; a set of which more than this was fitted on is no test. */
 const SHARED_ROWS_MAX = 0.1;
 
-export interface CalibrationInput {
+export interface CalibrationInput extends RecordedParts {
   readonly modelSha256: Uint8Array;
   /** Names of the model outputs that `logits` and `features` hold. */
   readonly outputs: { readonly scores: string; readonly features?: string };
@@ -54,8 +60,6 @@ export interface CalibrationInput {
   readonly falseAlarms: number;
   /** Probability over the draw of the calibration set that the budget is kept; 0.5 to 1 - 1e-9. */
   readonly confidence?: number;
-  /** Scores of further checks on every calibration row, higher = more usual. */
-  readonly further?: Readonly<Partial<Record<Exclude<ScoredCheck, 'novelty'>, Float64Array>>>;
   /** Each check's part of the budget, together 1; equal parts unless given. */
   readonly shares?: Readonly<Partial<Record<ScoredCheck, number>>>;
   /** Calibration rows that a deterministic check of the device would stop: alarms as well. */
@@ -79,14 +83,16 @@ export function fitGuardPolicy(input: CalibrationInput): Result<GuardPolicy> {
     needFreshRows(fit, calibration);
 
     const statistics = fitStatistics(input, fit, calibration);
-    const detectors = scoreHalfA(statistics, calibration, halves.a);
+    const rows = Array.from({ length: calibration.count }, (_, row) =>
+      scoreRow(statistics, calibration, row),
+    );
+    const detectors = scoreHalfA(statistics, rows, halves.a);
     const classes = fit.logits.width;
     const novelty = { classes, halfA: detectors, ...(statistics !== undefined && { statistics }) };
+    const parts = fitParts(input, novelty, rows, halves, calibration);
     const scores = {
-      ...input.further,
-      novelty: Float64Array.from({ length: calibration.count }, (_, row) =>
-        fuse(detectors, scoreRow(statistics, calibration, row)),
-      ),
+      novelty: Float64Array.from(rows, (scores) => fuse(detectors, scores)),
+      ...parts.scores,
     };
     const checks = join(scores, halves, rank, input);
     const evidence: Omit<FalseAlarmPromise, 'statement'> = {
@@ -102,6 +108,7 @@ export function fitGuardPolicy(input: CalibrationInput): Result<GuardPolicy> {
       detection: statistics === undefined ? 'reduced' : 'full',
       outputs: input.outputs,
       novelty,
+      ...parts.policies,
       checks,
       promise: { ...evidence, statement: promiseStatement(evidence, checks) },
     };
@@ -207,7 +214,7 @@ function needBudget(falseAlarms: number, confidence: number): void {
 function needSmall(fit: CheckedSet, halves: Halves): void {
   const k = fit.logits.width;
   const d = fit.features?.width;
-  const statistics = d === undefined ? 0 : (k * (k - 1)) / 2 + d * (d + 1) + k * d + 2 * d;
+  const statistics = d === undefined ? 0 : statisticsValues(d, k);
   const detectors = d === undefined ? REDUCED_DETECTORS.length : FULL_DETECTORS.length;
   const checks = SCORED_CHECKS.length * (halves.a.length + halves.b.length);
   const bytes = 8 * (statistics + detectors * halves.a.length + checks + halves.b.length);
@@ -217,6 +224,16 @@ function needSmall(fit: CheckedSet, halves: Halves): void {
     `a policy of ${bytes} bytes for ${d ?? 'no'} features, ${k} classes and ` +
       `${halves.a.length + halves.b.length} calibration rows, at most ${GUARD_POLICY_BYTES_MAX}`,
   );
+}
+
+/** The doubles of feature statistics: `m` wide for what whitens, `d` for the mean and each direction. */
+function statisticsValues(d: number, k: number): number {
+  const m = projectedWidth(d);
+  return (k * (k - 1)) / 2 + m * (m + 1) + k * m + m + d + (m < d ? m * d : 0);
+}
+
+function projectedWidth(d: number): number {
+  return d > UNPROJECTED_FEATURES_MAX ? PROJECTED_FEATURES : d;
 }
 
 /** On rows that were fitted on, scores are too good and the threshold would alarm too often. */
@@ -242,37 +259,34 @@ function fitStatistics(
   const classes = fit.logits.width;
   const d = fit.features.width;
   const labels = labelsOf(fit, input.labels);
-  if (fit.count < d + classes) {
+  // Least squares needs a row for each feature; a head from the graph, one for each component.
+  const width = input.head === undefined ? d : projectedWidth(d);
+  if (fit.count < width + classes) {
     throw refuseCalibration(
       'calibration.fit-rows',
-      `${fit.count} fit rows; ${d} features and ${classes} classes need ${d + classes}`,
+      `${fit.count} fit rows; ${width} features and ${classes} classes need ${width + classes}`,
     );
   }
+  const projection = fitProjection(fit.features);
   const head = provenHead(
     input.head,
     { ...fit, features: fit.features },
     { ...calibration, features: calibration.features },
   );
-  return featureStatistics(fit.features, labels, head);
+  return featureStatistics(fit.features, labels, head, projection);
 }
 
 function scoreHalfA(
   statistics: FeatureStatistics | undefined,
-  set: CheckedSet,
-  rows: Uint32Array,
+  rows: readonly Float64Array[],
+  halfA: Uint32Array,
 ): Float64Array[] {
   const detectors = statistics === undefined ? REDUCED_DETECTORS : FULL_DETECTORS;
-  const halfA = detectors.map(() => new Float64Array(rows.length));
-  rows.forEach((row, i) => {
-    const scores = scoreRow(statistics, set, row);
-    halfA.forEach((sorted, j) => {
-      sorted[i] = scores[j] as number;
-    });
+  return detectors.map((name, j) => {
+    const sorted = Float64Array.from(halfA, (row) => rows[row]?.[j] as number).sort();
+    needSpread(name, sorted);
+    return sorted;
   });
-  halfA.forEach((sorted, j) => {
-    needSpread(detectors[j] as string, sorted.sort());
-  });
-  return halfA;
 }
 
 function scoreRow(

@@ -1,27 +1,41 @@
 /**
- * The guard for one frame of one row, in two phases: `plan` before the inference and `judge` after
- * it. Both are pure; what must be remembered from frame to frame is a value that they hand back.
+ * The guard for one frame of one row, in three steps: `plan` before the inference, `see` after it,
+ * and `judge` when a second inference that `see` may have asked for is made. All are pure; what must
+ * be remembered from frame to frame is a value that they hand on.
  *
- *     plan():   contract -> frozen frame
- *     judge():  output contract -> novelty -> decision
+ *     plan():   contract -> frozen frame -> sensor faults -> input statistics -> caller
+ *     see():    output contract -> novelty -> is a probe wanted?
+ *     judge():  probe -> temporal plausibility -> drift -> caller -> decision
  */
-import type { Fault, Result } from '../base/fault.ts';
+import { assert, type Fault, type Result } from '../base/fault.ts';
 import type { MonotonicMs } from '../base/time.ts';
 import type { IoSchema } from '../bundle/io-schema.ts';
 import type { Kernels } from '../numeric/kernels.ts';
 import type { NamedTensors } from '../numeric/tensor.ts';
+import { judgeCaller } from './caller-judge.ts';
+import { planCaller } from './caller-plan.ts';
+import { principalOf } from './caller-settings.ts';
+import { type CallersState, NO_CALLERS } from './caller-state.ts';
 import { type Decision, decide, type LastGood, type Source, type Verdict } from './decision.ts';
-import { type Finding, finding, quoted } from './findings.ts';
+import { DRIFT_AT_START, type DriftState, midP, stepDrift } from './drift.ts';
+import { type Finding, finding } from './findings.ts';
 import { FROZEN_AT_START, type FrozenState, stepFrozen } from './frozen-frame.ts';
 import { checkInput, type InputLimits, ONE_ROW } from './input-contract.ts';
-import { judgeScore } from './joint.ts';
+import { inputScore, statisticsOf, strangestStatistic } from './input-statistics.ts';
+import { type CheckScore, judgeScore } from './joint.ts';
 import { type Mode, mayInfer } from './mode.ts';
-import { noveltyScore } from './novelty.ts';
-import { checkOutput } from './output-contract.ts';
+import { type ProbeState, probesAtStart } from './perturbation.ts';
 import type { GuardPolicy } from './policy.ts';
+import { alarmFinding, notScored, probeFindings, type Seen, seeOutputs } from './seen-frame.ts';
+import {
+  SENSOR_AT_START,
+  type SensorCheck,
+  type SensorState,
+  sensorCheck,
+} from './sensor-faults.ts';
 import type { GuardSettings } from './settings.ts';
 import type { NamedSizes } from './shape.ts';
-import { asFloat32 } from './values.ts';
+import { stepTemporal, TEMPORAL_AT_START, type TemporalState } from './temporal-output.ts';
 
 export interface GuardParts {
   readonly schema: IoSchema;
@@ -32,15 +46,41 @@ export interface GuardParts {
   /** From `safeOutputTensors`; without one the guard withholds where it would substitute. */
   readonly safeOutput?: NamedTensors | undefined;
   readonly payloadBytesMax?: number | undefined;
+  /** Random bytes of the host, 16 at least, where the policy probes frames by chance. */
+  readonly probeKey?: Uint8Array | undefined;
+}
+
+/** What comes with a frame. */
+export interface FrameContext {
+  /** Who asks; without a name it is the device's own program, which no budget binds. */
+  readonly principal?: string | undefined;
+  /** When the sensor took it, ms of a clock that does not run backwards. */
+  readonly capturedAtMs?: number | undefined;
 }
 
 /** What the guard remembers from frame to frame. */
 export interface GuardState {
+  /** Frames that were planned. */
+  readonly frames: number;
   readonly frozen: FrozenState;
+  readonly sensors: SensorState;
+  readonly temporal: TemporalState;
+  readonly drift: DriftState;
+  readonly callers: CallersState;
+  readonly probes: ProbeState | undefined;
   readonly lastGood: LastGood | undefined;
 }
 
-export const GUARD_AT_START: GuardState = { frozen: FROZEN_AT_START, lastGood: undefined };
+export const GUARD_AT_START: GuardState = {
+  frames: 0,
+  frozen: FROZEN_AT_START,
+  sensors: SENSOR_AT_START,
+  temporal: TEMPORAL_AT_START,
+  drift: DRIFT_AT_START,
+  callers: NO_CALLERS,
+  probes: undefined,
+  lastGood: undefined,
+};
 
 export interface Plan {
   readonly state: GuardState;
@@ -49,6 +89,8 @@ export interface Plan {
   readonly runInference: boolean;
   /** Named dimensions of the inputs, which the outputs must repeat. */
   readonly sizes: NamedSizes;
+  readonly input: CheckScore | undefined;
+  readonly principal: string | undefined;
 }
 
 export interface Judgement {
@@ -58,7 +100,11 @@ export interface Judgement {
   readonly outputs: NamedTensors | undefined;
   /** Higher score = more usual, `-Infinity` when it could not be judged; absent without a policy. */
   readonly novelty?: { readonly score: number; readonly p: number };
+  /** The same of the input statistics; absent where the policy has none, or the frame was broken. */
+  readonly input?: { readonly score: number; readonly p: number };
   readonly reasons: readonly Finding[];
+  /** Drift alarms that this very frame raised. */
+  readonly drift?: readonly Finding[];
   readonly mode: Mode;
   /** One sentence for the record: what was done and which finding decided. */
   readonly words: string;
@@ -67,140 +113,258 @@ export interface Judgement {
 export interface Guard {
   /**
    * Before the inference; `inputs` came through `admitTensors` or from Edgeward's own reader. They
-   * are remembered until the next frame, so nobody may write to them any more.
-   * `nowMs` is when the frame came; none of today's checks before the inference asks for it.
+   * are remembered until the next frame, so nobody may write to them any more. `nowMs` is when the
+   * frame came.
    */
-  plan(state: GuardState, inputs: NamedTensors, nowMs: MonotonicMs): Plan;
+  plan(state: GuardState, inputs: NamedTensors, nowMs: MonotonicMs, context?: FrameContext): Plan;
   /** The plan for a frame that `admitTensors` refused, so that it gets a verdict as well. */
   planRefused(state: GuardState, fault: Fault): Plan;
   /**
    * After the inference. `ran` is what it gave, snapshots that no one writes to any more, or its
    * fault; `undefined` when it did not run. Outputs of a frame that was not to run are ignored.
+   * Where `probe` is set, the caller infers that frame as well and gives `judge` what came of it.
    */
-  judge(
-    state: GuardState,
+  see(
     plan: Plan,
+    inputs: NamedTensors,
     ran: Result<NamedTensors> | undefined,
+    nowMs: MonotonicMs,
+  ): Seen;
+  judge(
+    plan: Plan,
+    seen: Seen,
     mode: Mode,
     nowMs: MonotonicMs,
+    probed?: Result<NamedTensors>,
   ): { readonly state: GuardState; readonly judgement: Judgement };
 }
 
 export function createGuard(parts: GuardParts): Guard {
+  const { schema, settings, policy, probeKey } = parts;
+  assert(
+    policy?.perturbation === undefined || probeKey !== undefined,
+    'a policy that probes frames needs a key',
+  );
   const limits: InputLimits = {
     ...ONE_ROW,
     payloadBytesMax: parts.payloadBytesMax ?? ONE_ROW.payloadBytesMax,
   };
+  const sensors = sensorCheck(schema, settings.sensors);
   return {
-    plan: (state, inputs) => planFrame(parts, limits, state, inputs),
+    plan: (state, inputs, nowMs, context = {}) =>
+      planFrame(parts, limits, sensors, started(parts, state, nowMs), inputs, nowMs, context),
     planRefused: (state, fault) => ({
-      state,
+      state: { ...state, frames: state.frames + 1 },
       findings: [finding('contract.not-tensors', `${fault.code}: ${fault.message}`)],
       runInference: false,
       sizes: new Map(),
+      input: undefined,
+      principal: undefined,
     }),
-    judge: (state, plan, ran, mode, nowMs) => judgeFrame(parts, state, plan, ran, mode, nowMs),
+    see(plan, inputs, ran, nowMs) {
+      const result = plan.runInference ? ran : undefined;
+      const { probes, frames } = plan.state;
+      return seeOutputs(parts, inputs, plan.sizes, result, probes, frames, nowMs);
+    },
+    judge: (plan, seen, mode, nowMs, probed) => judgeFrame(parts, plan, seen, mode, nowMs, probed),
   };
 }
 
+function started(parts: GuardParts, state: GuardState, nowMs: MonotonicMs): GuardState {
+  const frames = state.frames + 1;
+  const { probeKey, policy } = parts;
+  if (policy?.perturbation === undefined || probeKey === undefined) return { ...state, frames };
+  return { ...state, frames, probes: state.probes ?? probesAtStart(probeKey, nowMs) };
+}
+
 function planFrame(
-  { schema, settings }: GuardParts,
+  parts: GuardParts,
   limits: InputLimits,
+  sensors: SensorCheck,
   state: GuardState,
   inputs: NamedTensors,
+  nowMs: MonotonicMs,
+  { principal, capturedAtMs }: FrameContext,
 ): Plan {
+  const { schema, settings, policy } = parts;
   const { findings, sizes } = checkInput(schema, inputs, limits);
+  const plan = { state, findings, sizes, principal, input: undefined };
   // A broken frame does not touch the count: bad frames between equal ones do not thaw a sensor.
-  if (findings.length > 0) return { state, findings, runInference: false, sizes };
-  if (settings.frozenFrames === 0) return { state, findings, runInference: true, sizes };
-  const step = stepFrozen(state.frozen, inputs, settings.frozenFrames);
-  const released = settings.shadow || settings.actions.sensor === 'flag';
+  if (findings.length > 0) return { ...plan, runInference: false };
+  const still =
+    settings.frozenFrames === 0
+      ? { state: state.frozen, findings: [] }
+      : stepFrozen(state.frozen, inputs, settings.frozenFrames);
+  const sensed = sensors.step(state.sensors, inputs, capturedAtMs);
+  const input = judgedInput(policy, inputs);
+  const asked =
+    principal === undefined
+      ? { state: state.callers, findings: [] }
+      : planCaller(state.callers, settings.callers, principal, nowMs);
+  const sensorFindings = [...still.findings, ...sensed.findings];
   return {
-    state: { ...state, frozen: step.state },
-    findings: step.findings,
-    runInference: step.findings.length === 0 || released,
-    sizes,
+    ...plan,
+    state: { ...state, frozen: still.state, sensors: sensed.state, callers: asked.state },
+    findings: [...sensorFindings, ...inputFindings(policy, inputs, input), ...asked.findings],
+    input,
+    runInference:
+      settings.shadow ||
+      (asked.findings.length === 0 && (sensorFindings.length === 0 || mayLeave(settings))),
   };
+}
+
+/** Whether the model's output may leave in spite of a sensor fault: then it has to be computed. */
+function mayLeave({ actions }: GuardSettings): boolean {
+  return actions.sensor === 'flag' || actions.sensor === 'hold';
+}
+
+function judgedInput(
+  policy: GuardPolicy | undefined,
+  inputs: NamedTensors,
+): CheckScore | undefined {
+  if (policy?.input === undefined) return undefined;
+  const score = inputScore(policy.input, inputs.get(policy.input.input));
+  return judgeScore(policy.checks, 'input', score);
+}
+
+function inputFindings(
+  policy: GuardPolicy | undefined,
+  inputs: NamedTensors,
+  judged: CheckScore | undefined,
+): readonly Finding[] {
+  if (policy?.input === undefined || judged?.alarm !== true) return [];
+  const { input, layout } = policy.input;
+  const tensor = inputs.get(input);
+  const statistics = tensor && statisticsOf(layout, tensor);
+  if (statistics === undefined) {
+    return [notScored('input.not-scored', 'the input has no statistics', judged)];
+  }
+  const strangest = strangestStatistic(policy.input, statistics);
+  const also = strangest && `strangest is ${strangest.name}, ${strangest.value.toPrecision(4)}`;
+  return [alarmFinding('input.unlike-calibration', judged, also)];
 }
 
 function judgeFrame(
   parts: GuardParts,
-  state: GuardState,
   plan: Plan,
-  ran: Result<NamedTensors> | undefined,
+  seen: Seen,
   mode: Mode,
   nowMs: MonotonicMs,
+  probed: Result<NamedTensors> | undefined,
 ): { readonly state: GuardState; readonly judgement: Judgement } {
-  const { schema, settings, safeOutput } = parts;
-  const result = plan.runInference ? ran : undefined;
-  const modelOutputs = result?.ok === true ? result.value : undefined;
-  const findings = [...plan.findings];
-  let novelty: Judgement['novelty'];
-  if (modelOutputs !== undefined) {
-    const tolerance = settings.probabilitySumTolerance;
-    findings.push(...checkOutput(schema, modelOutputs, plan.sizes, tolerance));
-    const scored = checkNovelty(parts, modelOutputs);
-    novelty = scored.novelty;
-    findings.push(...scored.findings);
-  } else if (plan.runInference && (ran !== undefined || mayInfer(mode))) {
-    findings.push(inferenceFinding(result?.ok === false ? result.fault : undefined));
+  const { schema, settings, safeOutput, policy } = parts;
+  const { outputs: modelOutputs, fault } = seen;
+  const findings = [...plan.findings, ...seen.findings];
+  let { temporal } = plan.state;
+  if (modelOutputs === undefined) {
+    const wanted = plan.runInference && (fault !== undefined || mayInfer(mode));
+    if (wanted) findings.push(inferenceFinding(fault));
+  } else {
+    if (policy !== undefined && probed !== undefined) {
+      findings.push(...probeFindings(policy, seen, probed));
+    }
+    if (!seen.findings.some(({ check }) => check === 'output')) {
+      const step = stepTemporal(temporal, schema, settings.temporal, modelOutputs, nowMs);
+      temporal = step.state;
+      findings.push(...step.findings);
+    }
   }
-  const lastGood = state.lastGood;
+  const drift = driftOf(parts, plan, seen, findings);
+  const callers = callersOf(parts, plan, seen, nowMs);
+  // An alarm stands until somebody has seen it: where it only flags, the frame that raised it is
+  // enough; what is stricter holds for every frame until then.
+  const stands = settings.actions.drift === 'flag' ? drift.raised : drift.findings;
+  findings.push(...stands, ...callers.findings);
+  const lastGood = plan.state.lastGood;
   const decision = decide(findings, settings, { modelOutputs, safeOutput, lastGood, nowMs, mode });
   const judgement: Judgement = {
     ...decision,
-    ...(novelty !== undefined && { novelty }),
+    ...(seen.novelty && { novelty: scored(seen.novelty) }),
+    ...(plan.input && { input: scored(plan.input) }),
+    ...(drift.raised.length > 0 && { drift: drift.raised }),
     mode,
     words: wordsOf(decision),
   };
-  return { state: { ...state, lastGood: nextLastGood(parts, state, decision, nowMs) }, judgement };
+  return {
+    state: {
+      ...plan.state,
+      temporal,
+      drift: drift.state,
+      callers: callers.state,
+      probes: seen.probes,
+      lastGood: nextLastGood(settings, plan.state, decision, nowMs),
+    },
+    judgement,
+  };
+}
+
+function scored({ score, p }: CheckScore): { readonly score: number; readonly p: number } {
+  return { score, p };
+}
+
+/**
+ * Bets only on frames of the device's own sensors: what a caller chose to send says nothing of them.
+ * Broken frames do not count, and neither do faults of the sensor, which have findings of their own.
+ */
+function driftOf(
+  { policy, settings }: GuardParts,
+  { state, input, principal }: Plan,
+  { novelty, logits, outputs }: Seen,
+  findings: readonly Finding[],
+) {
+  const none = { state: state.drift, findings: [], raised: [] };
+  if (policy?.drift === undefined || outputs === undefined) return none;
+  if (principal !== undefined && principalOf(settings.callers, principal).kind !== 'sensor') {
+    return none;
+  }
+  const broken = findings.some(({ check }) => check === 'sensor');
+  const bet = (judged: CheckScore | undefined, check: 'novelty' | 'input'): number | undefined => {
+    const bank = policy.checks.scales[check]?.halfB;
+    const counts = judged !== undefined && Number.isFinite(judged.score) && !broken;
+    return counts && bank !== undefined ? midP(bank, judged.score) : undefined;
+  };
+  return stepDrift(state.drift, policy.drift, {
+    noveltyP: bet(novelty, 'novelty'),
+    inputP: bet(input, 'input'),
+    class: broken || logits === undefined ? undefined : topClass(logits),
+  });
+}
+
+function callersOf(
+  { policy, settings }: GuardParts,
+  { state, principal, runInference }: Plan,
+  { novelty, logits, features, outputs, fault }: Seen,
+  nowMs: MonotonicMs,
+) {
+  const none = { state: state.callers, findings: [] };
+  const killed = fault?.code === 'inference.deadline';
+  if (principal === undefined || !runInference || !(killed || outputs !== undefined)) return none;
+  return judgeCaller(
+    state.callers,
+    { settings: settings.callers, reference: policy?.callers },
+    principal,
+    { noveltyP: novelty?.p, features, label: logits && topClass(logits), killed },
+    nowMs,
+  );
+}
+
+function topClass(logits: Float32Array): number {
+  let top = 0;
+  for (let j = 1; j < logits.length; j++) {
+    if ((logits[j] as number) > (logits[top] as number)) top = j;
+  }
+  return top;
 }
 
 /** Nothing is kept when the settings never use it. */
 function nextLastGood(
-  { settings }: GuardParts,
+  settings: GuardSettings,
   { lastGood }: GuardState,
   { verdict, outputs }: Decision,
   nowMs: MonotonicMs,
 ): LastGood | undefined {
   if (settings.lastGoodMaxAgeMs === 0) return undefined;
   return verdict === 'release' && outputs !== undefined ? { outputs, atMs: nowMs } : lastGood;
-}
-
-function checkNovelty(
-  { policy, kernels }: GuardParts,
-  outputs: NamedTensors,
-): { readonly novelty?: Judgement['novelty']; readonly findings: readonly Finding[] } {
-  if (policy === undefined) return { findings: [] };
-  const { scores, features } = policy.outputs;
-  const logits = rowOf(outputs, scores);
-  if (logits === undefined) {
-    const words = `${quoted(scores)} is not there as floating-point numbers`;
-    return { findings: [finding('novelty.not-scored', words)] };
-  }
-  const row = features === undefined ? undefined : rowOf(outputs, features);
-  const raw = noveltyScore(policy.novelty, kernels, logits, row);
-  const judged = judgeScore(policy.checks, 'novelty', raw);
-  if (judged === undefined) return { findings: [] };
-  const { score, p, usualness, threshold, alarm } = judged;
-  if (!alarm) return { novelty: { score, p }, findings: [] };
-  const found = Number.isFinite(score)
-    ? finding('novelty.out-of-distribution', unlike(usualness, threshold), {
-        value: usualness,
-        threshold,
-        p,
-      })
-    : finding('novelty.not-scored', 'the outputs give no finite score', { threshold, p });
-  return { novelty: { score, p }, findings: [found] };
-}
-
-function unlike(usualness: number, threshold: number): string {
-  return `the usualness ${usualness.toPrecision(4)} is below ${threshold.toPrecision(4)}`;
-}
-
-function rowOf(outputs: NamedTensors, name: string): Float32Array | undefined {
-  const tensor = outputs.get(name);
-  return tensor === undefined ? undefined : asFloat32(tensor);
 }
 
 /** The engine's fault; a caller that gives neither outputs nor a fault did not run it. */

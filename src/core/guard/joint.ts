@@ -72,9 +72,12 @@ export function judgeScore(
     p: pValue(scale.halfB, known),
     usualness: usual,
     threshold,
-    alarm: !(usual >= threshold),
+    alarm: !(usual >= threshold - TIE),
   };
 }
+
+/** Kernels differ in the last bits: a frame that is the very row of the threshold is no alarm. */
+const TIE = 1e-9;
 
 /**
  * Scales and threshold from the scores of both halves: per check one array over half A and one over

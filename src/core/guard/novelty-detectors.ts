@@ -1,5 +1,6 @@
 /** The novelty detectors: how usual one frame's logits and features are; higher = more usual. */
 import type { Kernels } from '../numeric/kernels.ts';
+import { type Projection, project } from './pca.ts';
 
 /** In this order they stand in every policy. */
 export const FULL_DETECTORS: readonly string[] = ['fDBD', 'MDS++', 'RMDS++'];
@@ -7,21 +8,26 @@ export const REDUCED_DETECTORS: readonly string[] = ['GEN'];
 
 const GEN_GAMMA = 0.1;
 
-/** What the feature detectors know of the fit set: `d` features, `K` classes. */
+/**
+ * What the feature detectors know of the fit set: `d` features, `K` classes. `m` is the width of
+ * what MDS++ and RMDS++ see: `d`, or the components of the projection.
+ */
 export interface FeatureStatistics {
   /** `d`. */
   readonly features: number;
+  /** Of wide features; without it MDS++ and RMDS++ see f/|f|. fDBD never sees it. */
+  readonly projection?: Projection;
   /** Mean of the fit features as they are, not normalised; `d` values. */
   readonly mean: Float64Array;
   /** `|w_c - w_j|` of the last layer's weight rows at `packedPair(c, j)`; `K (K - 1) / 2`. */
   readonly headDistances: Float64Array;
-  /** Inverse Cholesky factor of the tied class covariance of f/|f|; lower triangle by rows. */
+  /** Inverse Cholesky factor of their tied class covariance; lower triangle by rows, `m` wide. */
   readonly classWhitener: Float64Array;
-  /** Whitened class means of f/|f|, `K x d`. */
+  /** Whitened class means, `K x m`. */
   readonly classCentres: Float64Array;
   /** The same for the whole fit set as one class. */
   readonly wholeWhitener: Float64Array;
-  /** `d` values. */
+  /** `m` values. */
   readonly wholeCentre: Float64Array;
 }
 
@@ -93,10 +99,21 @@ function featureScores(
   logits: Float32Array,
   features: Float32Array,
 ): Float64Array {
-  const x = normalised(features);
+  const x = directionOf(statistics, features);
   const toClass = kernels.nearestSquared(statistics.classWhitener, statistics.classCentres, x);
   const toWhole = kernels.nearestSquared(statistics.wholeWhitener, statistics.wholeCentre, x);
   return Float64Array.of(fdbd(statistics, logits, features), -toClass, toWhole - toClass);
+}
+
+let projected = new Float64Array(0);
+
+function directionOf({ projection }: FeatureStatistics, features: Float32Array): Float64Array {
+  if (projection === undefined) return normalised(features);
+  // One thread judges one frame, as for the kernels: nothing is allocated after the first.
+  if (projected.length !== projection.components) {
+    projected = new Float64Array(projection.components);
+  }
+  return project(projection, features, projected);
 }
 
 /** `f / |f|` in doubles; all NaN for a vector of zeros. */

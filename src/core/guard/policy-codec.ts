@@ -16,9 +16,14 @@ import {
 import { decodeCbor } from '../cose/decode.ts';
 import { encodeCbor } from '../cose/encode.ts';
 import { type CborMap, cborMap } from '../cose/value.ts';
+import { callerReferenceMap, readCallerReference } from './caller-reference.ts';
 import { doublesToBytes, needAscending, readDoubles } from './doubles.ts';
-import { jointMap, needSpread, readJoint } from './joint.ts';
+import { driftPolicyMap, readDriftPolicy } from './drift-policy.ts';
+import { inputPolicyMap, readInputPolicy } from './input-policy.ts';
+import { type JointChecks, jointMap, needSpread, readJoint, SCORED_CHECKS } from './joint.ts';
 import { type FeatureStatistics, FULL_DETECTORS, REDUCED_DETECTORS } from './novelty-detectors.ts';
+import { projectionMap, readProjection } from './pca.ts';
+import { perturbationMap, readPerturbation } from './perturbation.ts';
 import {
   CONFIDENCE_MAX,
   CONFIDENCE_MIN,
@@ -45,6 +50,10 @@ export function encodeGuardPolicy(policy: GuardPolicy): Uint8Array {
       ['detection', policy.detection],
       ['outputs', cborMap(['scores', outputs.scores], ['features', outputs.features])],
       ['novelty', noveltyMap(novelty)],
+      ['input', policy.input && inputPolicyMap(policy.input)],
+      ['perturbation', policy.perturbation && perturbationMap(policy.perturbation)],
+      ['drift', policy.drift && driftPolicyMap(policy.drift)],
+      ['callers', policy.callers && callerReferenceMap(policy.callers)],
       ['checks', jointMap(policy.checks)],
       [
         'promise',
@@ -81,12 +90,48 @@ export function decodeGuardPolicy(bytes: Uint8Array): Result<GuardPolicy> {
     const promise = readPromise(map.map('promise'));
     const novelty = readNovelty(map.map('novelty'), detection, promise);
     const checks = readJoint(map.map('checks'), promise);
-    if (checks.scales.novelty === undefined) {
-      throw refusePolicy('policy.shares', 'novelty has no share of the budget');
-    }
+    const parts = readParts(map, novelty, promise);
+    needShares(checks, parts);
     map.done();
-    return { profile, modelSha256, detection, outputs, novelty, checks, promise };
+    return { profile, modelSha256, detection, outputs, novelty, ...parts, checks, promise };
   });
+}
+
+type Parts = Pick<GuardPolicy, 'input' | 'perturbation' | 'drift' | 'callers'>;
+
+function readParts(map: Fields, novelty: NoveltyPolicy, promise: FalseAlarmPromise): Parts {
+  const { rowsHalfA, rowsHalfB } = promise;
+  const input = map.optional('input', (name) => readInputPolicy(map.map(name)));
+  const perturbation = map.optional('perturbation', (name) =>
+    readPerturbation(map.map(name), rowsHalfA),
+  );
+  const drift = map.optional('drift', (name) =>
+    readDriftPolicy(map.map(name), rowsHalfB, novelty.classes),
+  );
+  const callers = map.optional('callers', (name) => readCallerReference(map.map(name)));
+  if (callers !== undefined && callers.features !== novelty.statistics?.features) {
+    throw refusePolicy('policy.length', `callers are compared by ${callers.features} features`);
+  }
+  return {
+    ...(input && { input }),
+    ...(perturbation && { perturbation }),
+    ...(drift && { drift }),
+    ...(callers && { callers }),
+  };
+}
+
+/** A check without a share could not alarm, and a share without a check could not be judged. */
+function needShares({ scales }: JointChecks, { input, perturbation }: Parts): void {
+  const wanted = {
+    input: input !== undefined,
+    novelty: true,
+    perturbation: perturbation !== undefined,
+  };
+  for (const check of SCORED_CHECKS) {
+    if (wanted[check] === (scales[check] !== undefined)) continue;
+    const seen = wanted[check] ? 'no share of the budget' : 'a share, and is not there';
+    throw refusePolicy('policy.shares', `${check} has ${seen}`);
+  }
 }
 
 function noveltyMap(novelty: NoveltyPolicy): CborMap {
@@ -101,6 +146,10 @@ function noveltyMap(novelty: NoveltyPolicy): CborMap {
 function statisticsMap(statistics: FeatureStatistics): CborMap {
   return cborMap(
     ['features', statistics.features],
+    [
+      'projection',
+      statistics.projection === undefined ? undefined : projectionMap(statistics.projection),
+    ],
     ['mean', doublesToBytes(statistics.mean)],
     ['head-distances', doublesToBytes(statistics.headDistances)],
     ['class-whitener', doublesToBytes(statistics.classWhitener)],
@@ -182,11 +231,20 @@ function readHalfA(map: Fields, detection: Detection, rows: number): Float64Arra
 }
 
 function readStatistics(map: Fields, classes: number): FeatureStatistics {
-  const d = map.integer('features', 1, FEATURES_MAX);
+  const features = map.integer('features', 1, FEATURES_MAX);
+  const projection = map.optional('projection', (name) => readProjection(map.map(name)));
+  if (projection !== undefined && projection.features !== features) {
+    throw refusePolicy(
+      'policy.length',
+      `${map.at('projection')} is of ${projection.features} features, there are ${features}`,
+    );
+  }
+  const d = projection?.components ?? features;
   const triangle = (d * (d + 1)) / 2;
   const statistics: FeatureStatistics = {
-    features: d,
-    mean: readDoubles(map, 'mean', d),
+    features,
+    ...(projection !== undefined && { projection }),
+    mean: readDoubles(map, 'mean', features),
     headDistances: readDoubles(map, 'head-distances', (classes * (classes - 1)) / 2),
     classWhitener: readDoubles(map, 'class-whitener', triangle),
     classCentres: readDoubles(map, 'class-centres', classes * d),

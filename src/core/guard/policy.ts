@@ -1,6 +1,10 @@
 /** The guard policy: statistics of the fit set, calibration scores, and the promise they carry. */
+import type { CallerReference } from './caller-reference.ts';
+import type { DriftPolicy } from './drift-policy.ts';
+import type { InputPolicy } from './input-policy.ts';
 import type { JointChecks, ScoredCheck } from './joint.ts';
 import type { FeatureStatistics } from './novelty-detectors.ts';
+import type { PerturbationPolicy } from './perturbation.ts';
 
 export const GUARD_PROFILE = 'edgeward-guard/2';
 
@@ -50,6 +54,13 @@ export interface GuardPolicy {
   /** Names of the model outputs that it reads; `features` exactly in full detection. */
   readonly outputs: { readonly scores: string; readonly features?: string };
   readonly novelty: NoveltyPolicy;
+  /** Statistics of usual inputs; exactly where `checks` has a share for them. */
+  readonly input?: InputPolicy;
+  /** The tripwire; exactly where `checks` has a share for it. */
+  readonly perturbation?: PerturbationPolicy;
+  readonly drift?: DriftPolicy;
+  /** How far apart usual frames lie, for the tests of callers; full detection only. */
+  readonly callers?: CallerReference;
   /** How the checks share the budget, and from where on a frame is an alarm. */
   readonly checks: JointChecks;
   readonly promise: FalseAlarmPromise;

@@ -70,6 +70,9 @@ interface EventMembers {
   'integrity.install-refused': { readonly fault: string; readonly name?: string };
   'integrity.model-changed': { readonly expected: Uint8Array; readonly found: Uint8Array };
   'anomaly.novelty': FrameFindings;
+  /** An alarm that this frame raised; that it stands is not repeated with each frame. */
+  'anomaly.drift': FrameFindings;
+  'anomaly.caller': FrameFindings & { readonly principal: string };
   'input.finding': FrameFindings;
   'output.finding': FrameFindings;
   'inference.deadline': { readonly frame: number; readonly deadlineMs: number };
@@ -171,6 +174,8 @@ const EVENTS: {
   },
   'integrity.model-changed': { severity: 'critical', shape: { expected: digest, found: digest } },
   'anomaly.novelty': { severity: 'warning', shape: FRAME },
+  'anomaly.drift': { severity: 'warning', shape: FRAME },
+  'anomaly.caller': { severity: 'warning', shape: { ...FRAME, principal: name } },
   'input.finding': { severity: 'warning', shape: FRAME },
   'output.finding': { severity: 'warning', shape: FRAME },
   'inference.deadline': { severity: 'warning', shape: { frame: count, deadlineMs: whole(1) } },

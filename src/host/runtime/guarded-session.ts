@@ -6,9 +6,11 @@ import { err, type Fault, faultOf, type Result } from '../../core/base/fault.ts'
 import { RUNS_WAITING_MAX, SELF_TEST_PAUSE_MS } from '../../core/base/limits.ts';
 import type { Clock, MonotonicMs } from '../../core/base/time.ts';
 import { admitTensors } from '../../core/guard/admission.ts';
+import { killsMoveMode } from '../../core/guard/caller-judge.ts';
 import { decide, withoutHold } from '../../core/guard/decision.ts';
 import { gateLeak } from '../../core/guard/gate-test.ts';
 import {
+  type FrameContext,
   GUARD_AT_START,
   type Guard,
   type GuardState,
@@ -31,7 +33,7 @@ import type { NamedTensors } from '../../core/numeric/tensor.ts';
 import type { EdgeEvent } from '../../core/telemetry/event.ts';
 import { modeName, type VerdictName } from '../../core/telemetry/vocabulary.ts';
 import { RUNTIME_FAULTS } from './faults.ts';
-import { frameEvents } from './frame-events.ts';
+import { FrameEvents } from './frame-events.ts';
 import { HeldFrames, type HoldRecord } from './held-frames.ts';
 import type { LoadedModel } from './loaded-model.ts';
 import { type Operated, type OperatorAnswer, operateLocally } from './operator.ts';
@@ -76,6 +78,7 @@ export class GuardedSession {
   #line: Promise<unknown> = Promise.resolve();
   #testing: Promise<boolean> | undefined;
   readonly #held: HeldFrames;
+  readonly #frameEvents = new FrameEvents();
 
   constructor(parts: SessionParts, cause: 'boot-verified' | 'bundle-refused-at-boot') {
     this.#parts = parts;
@@ -140,23 +143,23 @@ export class GuardedSession {
    * Judges one frame, in the order of the calls. Hostile values are copied once and then judged. A
    * frame that is held is answered when its wait is over; later ones are judged meanwhile.
    */
-  infer(value: unknown): Promise<FrameJudgement> {
-    return this.#queue(() => admitTensors(value));
+  infer(value: unknown, context: FrameContext = {}): Promise<FrameJudgement> {
+    return this.#queue(() => admitTensors(value), context);
   }
 
   /** Judges a frame that could not even be read: it has a verdict as well. */
   refuse(fault: Fault): Promise<FrameJudgement> {
-    return this.#queue(() => err(fault));
+    return this.#queue(() => err(fault), {});
   }
 
-  #queue(admit: () => Result<NamedTensors>): Promise<FrameJudgement> {
+  #queue(admit: () => Result<NamedTensors>, context: FrameContext): Promise<FrameJudgement> {
     const startMs = this.#parts.clock.monotonicMs();
     const admitted =
       this.#waiting >= RUNS_WAITING_MAX
         ? err(faultOf(RUNTIME_FAULTS, 'runtime.busy', `${this.#waiting} frames are waiting`))
         : admit();
     this.#waiting++;
-    const judged = this.#line.then(() => this.#judge(admitted, startMs));
+    const judged = this.#line.then(() => this.#judge(admitted, startMs, context));
     const settle = (): void => {
       this.#waiting--;
     };
@@ -187,25 +190,32 @@ export class GuardedSession {
     await this.#testing;
   }
 
-  async #judge(admitted: Result<NamedTensors>, startMs: MonotonicMs): Promise<Judged> {
+  async #judge(
+    admitted: Result<NamedTensors>,
+    startMs: MonotonicMs,
+    context: FrameContext,
+  ): Promise<Judged> {
     const { model, clock } = this.#parts;
     const frame = ++this.#frames;
-    const { judgement, modelOutputs } = await this.#judgement(model, admitted, frame);
+    const { judgement, modelOutputs } = await this.#judgement(model, admitted, frame, context);
     const latencyUs = (clock.monotonicMs() - startMs) * 1000;
     this.#latency.record(latencyUs);
     const judged: FrameJudgement = { ...judgement, frame, latencyUs };
-    if (judged.verdict !== 'hold') return { answer: this.#counted(judged) };
+    if (judged.verdict !== 'hold') return { answer: this.#counted(judged, context) };
     const answer = this.#held.hold(judged, modelOutputs, model?.settings ?? DEFAULT_GUARD_SETTINGS);
-    if (answer === undefined) return { answer: this.#counted(withoutHold(judged)) };
-    this.#counted(judged);
+    if (answer === undefined) return { answer: this.#counted(withoutHold(judged), context) };
+    this.#counted(judged, context);
     return { answer };
   }
 
-  #counted(judged: FrameJudgement): FrameJudgement {
-    const { model } = this.#parts;
+  #counted(judged: FrameJudgement, { principal }: FrameContext): FrameJudgement {
+    const { model, clock } = this.#parts;
     this.#verdicts[judged.verdict]++;
-    if (model !== undefined) {
-      for (const event of frameEvents(judged, model.bundle.manifestSha256)) this.#emit(event);
+    if (model === undefined) return judged;
+    const { manifestSha256 } = model.bundle;
+    const nowMs = clock.monotonicMs();
+    for (const event of this.#frameEvents.of(judged, manifestSha256, principal, nowMs)) {
+      this.#emit(event);
     }
     return judged;
   }
@@ -214,10 +224,11 @@ export class GuardedSession {
     model: LoadedModel | undefined,
     admitted: Result<NamedTensors>,
     frame: number,
+    context: FrameContext,
   ): Promise<JudgedFrame> {
     if (model === undefined) return this.#standIn('no admissible model');
     try {
-      return await this.#withModel(model, admitted, frame);
+      return await this.#withModel(model, admitted, frame, context);
     } catch (thrown) {
       // A defect of Edgeward itself: this frame still gets an answer, and none of the model's.
       this.move('internal-error');
@@ -242,30 +253,40 @@ export class GuardedSession {
     model: LoadedModel,
     admitted: Result<NamedTensors>,
     frame: number,
+    context: FrameContext,
   ): Promise<JudgedFrame> {
     const { clock } = this.#parts;
     this.#heal();
     const { guard } = model;
     const plan = admitted.ok
-      ? guard.plan(this.#guardState, admitted.value, clock.monotonicMs())
+      ? guard.plan(this.#guardState, admitted.value, clock.monotonicMs(), context)
       : planUnseen(guard, this.#guardState, admitted.fault);
     const asked = this.mode;
-    const ran = admitted.ok ? await this.#run(model, plan, admitted.value, frame) : admitted;
+    const inputs = admitted.ok ? admitted.value : NO_TENSORS;
+    const runs = admitted.ok && plan.runInference && mayInfer(asked);
+    const charged = context.principal !== undefined;
+    const ran = runs ? await this.#run(model, inputs, frame, charged) : refusal(admitted);
+    const seen = guard.see(plan, inputs, ran, clock.monotonicMs());
+    // One more inference, under the same deadline.
+    const probed = seen.probe && (await this.#run(model, seen.probe, frame, charged));
     const nowMs = clock.monotonicMs();
     // A frame that its mode kept from the model is judged under it, whatever has healed since.
     const mode = mayInfer(asked) ? this.mode : asked;
-    const { state, judgement } = guard.judge(plan.state, plan, ran, mode, nowMs);
+    const { state, judgement } = guard.judge(plan, seen, mode, nowMs, probed);
     this.#guardState = state;
-    return { judgement, modelOutputs: ran?.ok === true ? ran.value : undefined };
+    if (charged && isLate(ran) && killsMoveMode(state.callers, model.settings.callers, nowMs)) {
+      this.move('worker-killed');
+    }
+    return { judgement, modelOutputs: seen.outputs };
   }
 
+  /** `charged`: somebody pays for a run that does not end, before the device's mode does. */
   async #run(
     model: LoadedModel,
-    plan: Plan,
     inputs: NamedTensors,
     frame: number,
-  ): Promise<Result<NamedTensors> | undefined> {
-    if (!plan.runInference || !mayInfer(this.mode)) return undefined;
+    charged: boolean,
+  ): Promise<Result<NamedTensors>> {
     const before = model.engine.stats().generation;
     const ran = await model.engine.run(inputs);
     if (ran.ok) {
@@ -274,11 +295,17 @@ export class GuardedSession {
       if (byWorker && !this.#slotLost) this.move('self-test-passed');
       return ran;
     }
-    this.#afterFault(model, ran.fault, frame, before);
+    this.#afterFault(model, ran.fault, frame, before, charged && isLate(ran));
     return ran;
   }
 
-  #afterFault(model: LoadedModel, fault: Fault, frame: number, generation: number): void {
+  #afterFault(
+    model: LoadedModel,
+    fault: Fault,
+    frame: number,
+    generation: number,
+    charged: boolean,
+  ): void {
     const stats = model.engine.stats();
     const respawns = Math.max(0, stats.generation - 1);
     if (fault.code === 'inference.deadline') {
@@ -289,7 +316,7 @@ export class GuardedSession {
     else if (fault.code === 'inference.respawn-budget') {
       this.#emit({ type: 'inference.budget-exhausted', respawns });
       this.move('respawn-exhausted');
-    } else if (KILLING.includes(fault.code)) this.move('worker-killed');
+    } else if (KILLING.includes(fault.code) && !charged) this.move('worker-killed');
     if (stats.generation > generation) {
       this.#emit({ type: 'inference.worker-respawned', cause: fault.code, respawns });
     }
@@ -348,8 +375,19 @@ interface JudgedFrame {
 function planUnseen(guard: Guard, state: GuardState, fault: Fault): Plan {
   // Nothing is known against a frame that came too fast: it was the inference that was not made.
   return fault.code === 'runtime.busy'
-    ? { state, findings: [], runInference: true, sizes: new Map() }
+    ? { ...guard.planRefused(state, fault), findings: [], runInference: true }
     : guard.planRefused(state, fault);
+}
+
+const NO_TENSORS: NamedTensors = new Map();
+
+/** Of a frame that did not run: the fault of one that could not even be read. */
+function refusal(admitted: Result<NamedTensors>): Result<NamedTensors> | undefined {
+  return admitted.ok ? undefined : admitted;
+}
+
+function isLate(ran: Result<NamedTensors> | undefined): boolean {
+  return ran?.ok === false && ran.fault.code === 'inference.deadline';
 }
 
 /** Faults after which the worker is gone. */

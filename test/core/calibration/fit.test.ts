@@ -251,7 +251,7 @@ describe('fitGuardPolicy refuses', () => {
 
   it('a policy that would be too large, before fitting it', () => {
     const wide = (rows: number, id: number): RecordedOutputs => ({
-      logits: { width: 2, data: new Float32Array(2 * rows) },
+      logits: { width: 4096, data: new Float32Array(4096 * rows) },
       features: { width: 2000, data: new Float32Array(2000 * rows).fill(1) },
       sha256: new Uint8Array(32).fill(id),
     });

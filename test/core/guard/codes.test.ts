@@ -10,7 +10,18 @@ import type { Mode } from '../../../src/core/guard/mode.ts';
 import { parseSafeOutput, safeOutputTensors } from '../../../src/core/guard/safe-output.ts';
 import { referenceKernels } from '../../../src/core/numeric/reference.ts';
 import type { NamedTensors } from '../../../src/core/numeric/tensor.ts';
-import { float32, frame, logits, ms, named, POLICY, range, SCHEMA, settings } from './frames.ts';
+import {
+  float32,
+  frame,
+  judged,
+  logits,
+  ms,
+  named,
+  POLICY,
+  range,
+  SCHEMA,
+  settings,
+} from './frames.ts';
 
 const OUTPUT = SCHEMA.outputs[0] as OutputSchema;
 const GOOD = logits(20, 0, 0);
@@ -37,13 +48,14 @@ function reasons(given: Case): readonly string[] {
   let state = GUARD_AT_START;
   let judgement: Judgement | undefined;
   for (let i = 0; i < (given.frames ?? 1); i++) {
-    const plan = guard.plan(state, given.inputs ?? frame(), ms(i));
+    const inputs = given.inputs ?? frame();
+    const plan = guard.plan(state, inputs, ms(i));
     const ran = given.ran ?? GOOD;
     const result: Result<NamedTensors> =
       typeof ran === 'string'
         ? { ok: false, fault: faultOf({ [ran]: 'try again' }, ran, 'it failed') }
         : { ok: true, value: ran };
-    const done = guard.judge(plan.state, plan, result, given.mode ?? 'NOMINAL', ms(i));
+    const done = judged(guard, plan, inputs, result, given.mode ?? 'NOMINAL', ms(i));
     state = done.state;
     judgement = done.judgement;
   }

@@ -1,7 +1,10 @@
 /** Schemas, frames and policies that the guard's tests share. */
 
+import type { Result } from '../../../src/core/base/fault.ts';
 import type { MonotonicMs } from '../../../src/core/base/time.ts';
 import type { IoSchema } from '../../../src/core/bundle/io-schema.ts';
+import type { Guard, Plan } from '../../../src/core/guard/guard.ts';
+import type { Mode } from '../../../src/core/guard/mode.ts';
 import type { GuardPolicy } from '../../../src/core/guard/policy.ts';
 import { DEFAULT_GUARD_SETTINGS, type GuardSettings } from '../../../src/core/guard/settings.ts';
 import type { NamedTensors, Tensor } from '../../../src/core/numeric/tensor.ts';
@@ -85,3 +88,15 @@ export const POLICY: GuardPolicy = {
     calibration: { sha256: new Uint8Array(32), rows: 8 },
   },
 };
+
+/** `see` and `judge` in one, for frames that are not probed. */
+export function judged(
+  guard: Guard,
+  plan: Plan,
+  inputs: NamedTensors,
+  ran: Result<NamedTensors> | undefined,
+  mode: Mode,
+  nowMs: MonotonicMs,
+): ReturnType<Guard['judge']> {
+  return guard.judge(plan, guard.see(plan, inputs, ran, nowMs), mode, nowMs);
+}

@@ -11,7 +11,18 @@ import {
 import type { Mode } from '../../../src/core/guard/mode.ts';
 import { referenceKernels } from '../../../src/core/numeric/reference.ts';
 import type { NamedTensors } from '../../../src/core/numeric/tensor.ts';
-import { acting, float32, frame, logits, ms, named, POLICY, SCHEMA, settings } from './frames.ts';
+import {
+  acting,
+  float32,
+  frame,
+  judged,
+  logits,
+  ms,
+  named,
+  POLICY,
+  SCHEMA,
+  settings,
+} from './frames.ts';
 
 const SAFE = logits(0, 0, 1);
 const GOOD = logits(20, 0, 0);
@@ -42,9 +53,9 @@ function run(guard: Guard, passes: readonly Pass[]): Judgement[] {
     const plan = guard.plan(state, inputs, ms(atMs));
     const ran: Result<NamedTensors> | undefined =
       plan.runInference && outputs !== undefined ? { ok: true, value: outputs } : undefined;
-    const judged = guard.judge(plan.state, plan, ran, mode, ms(atMs));
-    state = judged.state;
-    return judged.judgement;
+    const done = judged(guard, plan, inputs, ran, mode, ms(atMs));
+    state = done.state;
+    return done.judgement;
   });
 }
 
@@ -83,12 +94,10 @@ describe('the guard', () => {
     const plan = guard.plan(GUARD_AT_START, NAN, ms(0));
     expect(plan.runInference).toBe(false);
     const ran = { ok: true, value: GOOD } as const;
-    const { judgement } = guard.judge(plan.state, plan, ran, 'NOMINAL', ms(0));
+    const { judgement } = judged(guard, plan, NAN, ran, 'NOMINAL', ms(0));
     expect(judgement).toMatchObject({ verdict: 'substitute', source: 'safe', outputs: SAFE });
     const shadow = guardOf({ settings: settings({ shadow: true }) });
-    expect(shadow.judge(plan.state, plan, ran, 'NOMINAL', ms(0)).judgement.verdict).toBe(
-      'withhold',
-    );
+    expect(judged(shadow, plan, NAN, ran, 'NOMINAL', ms(0)).judgement.verdict).toBe('withhold');
     expect(judgement.words).toContain('contract.not-finite: input "x" holds NaN at [0, 0, 0, 0]');
   });
 
@@ -139,20 +148,20 @@ describe('the guard', () => {
     const guard = guardOf();
     const plan = guard.plan(GUARD_AT_START, frame(), ms(0));
     const ran = { ok: true, value: GOOD } as const;
-    expect(guard.judge(plan.state, plan, ran, 'NOMINAL', ms(0)).state.lastGood).toBeUndefined();
+    expect(judged(guard, plan, frame(), ran, 'NOMINAL', ms(0)).state.lastGood).toBeUndefined();
   });
 
   it('judges a failed and a forgotten inference', () => {
     const guard = guardOf({ safeOutput: undefined });
     const plan = guard.plan(GUARD_AT_START, frame(), ms(0));
     const fault = { code: 'inference.deadline', message: 'not within 5 ms', next: '' };
-    const late = guard.judge(plan.state, plan, { ok: false, fault }, 'NOMINAL', ms(5)).judgement;
+    const late = judged(guard, plan, frame(), { ok: false, fault }, 'NOMINAL', ms(5)).judgement;
     expect(late).toMatchObject({ verdict: 'withhold', source: 'none', outputs: undefined });
     expect(late.reasons[0]).toMatchObject({
       code: 'inference.failed-deadline',
       detail: 'inference.deadline: not within 5 ms',
     });
-    const none = guard.judge(plan.state, plan, undefined, 'NOMINAL', ms(5)).judgement;
+    const none = judged(guard, plan, frame(), undefined, 'NOMINAL', ms(5)).judgement;
     expect(none.reasons[0]?.code).toBe('inference.failed');
   });
 

@@ -1,7 +1,7 @@
 /** A frame as the guard judges its novelty, for tests of what lies behind it. */
 import { assert } from '../../../src/core/base/fault.ts';
 import { type CheckScore, judgeScore } from '../../../src/core/guard/joint.ts';
-import { noveltyScore } from '../../../src/core/guard/novelty.ts';
+import { scoreNovelty } from '../../../src/core/guard/novelty.ts';
 import type { GuardPolicy } from '../../../src/core/guard/policy.ts';
 import { referenceKernels } from '../../../src/core/numeric/reference.ts';
 
@@ -10,7 +10,7 @@ export function judgedNovelty(
   logits: Float32Array,
   features: Float32Array | undefined,
 ): CheckScore {
-  const score = noveltyScore(policy.novelty, referenceKernels, logits, features);
+  const score = scoreNovelty(policy.novelty, referenceKernels, logits, features).score;
   const judged = judgeScore(policy.checks, 'novelty', score);
   assert(judged !== undefined, 'every policy judges novelty');
   return judged;

@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { DEFAULT_CALLER_SETTINGS } from '../../../src/core/guard/caller-settings.ts';
 import {
   ACTIONS,
   DEFAULT_GUARD_SETTINGS,
@@ -10,8 +11,30 @@ import {
 
 const hard = fc.constantFrom('substitute' as const, 'withhold' as const);
 const any = fc.constantFrom(...ACTIONS);
+const share = fc.double({ min: 0, max: 1, noNaN: true });
+const few = fc.integer({ min: 0, max: 4096 });
 const anySettings: fc.Arbitrary<GuardSettings> = fc.record({
-  actions: fc.record({ contract: hard, sensor: any, novelty: any, output: any, inference: hard }),
+  actions: fc.record({
+    ...{ contract: hard, caller: hard, inference: hard },
+    ...{ sensor: any, input: any, novelty: any, perturbation: any, drift: any, output: any },
+  }),
+  holdMaxMs: fc.integer({ min: 1, max: 600_000 }),
+  holdsMax: fc.integer({ min: 1, max: 64 }),
+  sensors: fc.record({
+    ...{ stuckChannel: fc.boolean(), timeOrder: fc.boolean() },
+    ...{ dropoutShare: share, saturatedShare: share, deadLines: few, replayFrames: few },
+  }),
+  temporal: fc.record({
+    ...{ flipWindowFrames: few, flipsMax: few, confidenceMin: share },
+    changePerSMax: fc.double({ min: 0, noNaN: true, noDefaultInfinity: true }),
+  }),
+  disclosure: fc.record({
+    ...{ topK: few, decimals: fc.integer({ min: 0, max: 17 }), features: fc.boolean() },
+  }),
+  callers: fc.constantFrom(DEFAULT_CALLER_SETTINGS, {
+    ...DEFAULT_CALLER_SETTINGS,
+    ...{ alpha: 0.01, kills: 1 },
+  }),
   frozenFrames: fc.oneof(fc.constant(0), fc.integer({ min: 2, max: 1_000 })),
   lastGoodMaxAgeMs: fc.integer({ min: 0, max: 86_400_000 }),
   shadow: fc.boolean(),
@@ -55,7 +78,11 @@ describe('guard settings', () => {
     expect(codeOf({ probabilitySumTolerance: Number.NaN })).toBe('field.type');
     expect(codeOf({ actions: { contract: 'flag' } })).toBe('field.range');
     expect(codeOf({ actions: { inference: 'flag' } })).toBe('field.range');
-    expect(codeOf({ actions: { novelty: 'hold' } })).toBe('field.range');
+    expect(codeOf({ actions: { contract: 'hold' } })).toBe('field.range');
+    expect(codeOf({ holdMaxMs: 0 })).toBe('field.range');
+    expect(codeOf({ sensors: { deadLine: 1 } })).toBe('field.unknown');
+    expect(codeOf({ callers: { kills: 0 } })).toBe('field.range');
+    expect(codeOf({ temporal: [] })).toBe('field.type');
     expect(codeOf('flag')).toBe('field.type');
   });
 

@@ -15,7 +15,7 @@ import {
   sealEnvelope,
 } from '../../../src/core/telemetry/envelope.ts';
 import type { EdgeEvent } from '../../../src/core/telemetry/event.ts';
-import { encodeEvent } from '../../../src/core/telemetry/event.ts';
+import { encodeEvent, HOLD_ENDS } from '../../../src/core/telemetry/event.ts';
 import type { Health } from '../../../src/core/telemetry/health.ts';
 import { CLOCK_STATES, MODES, VERDICTS } from '../../../src/core/telemetry/vocabulary.ts';
 
@@ -104,6 +104,7 @@ export const birthHead: Partial<SealInput> = {
 };
 
 const count = fc.nat({ max: Number.MAX_SAFE_INTEGER });
+const one = fc.integer({ min: 1, max: Number.MAX_SAFE_INTEGER });
 const word = fc.string({ maxLength: 64 });
 const digest = fc.uint8Array({ minLength: 32, maxLength: 32 });
 const real = fc.double({ noNaN: true, noDefaultInfinity: true }).map((value) => value + 0);
@@ -223,6 +224,8 @@ export const anyEvent: fc.Arbitrary<EdgeEvent> = fc.oneof(
   ),
   fc.record({ ...type('integrity.model-changed'), expected: digest, found: digest }),
   fc.record({ ...type('anomaly.novelty'), ...frameMembers }),
+  fc.record({ ...type('anomaly.drift'), ...frameMembers }),
+  fc.record({ ...type('anomaly.caller'), ...frameMembers, principal: word }),
   fc.record({ ...type('input.finding'), ...frameMembers }),
   fc.record({ ...type('output.finding'), ...frameMembers }),
   fc.record({
@@ -238,6 +241,23 @@ export const anyEvent: fc.Arbitrary<EdgeEvent> = fc.oneof(
     to: fc.constantFrom(...MODES),
     cause: word,
   }),
+  fc.record({ ...type('operator.held'), hold: one, frame: count, deadlineMs: one }),
+  fc.record(
+    {
+      ...type('operator.hold-ended'),
+      ...{ hold: one, frame: count, ending: fc.constantFrom(...HOLD_ENDS), operator: digest },
+    },
+    { requiredKeys: ['type', 'hold', 'frame', 'ending'] },
+  ),
+  fc.record(
+    {
+      ...type('operator.act'),
+      ...{ verb: word, from: fc.constantFrom(...MODES), to: fc.constantFrom(...MODES) },
+      ...{ about: word, id: word, operator: digest },
+    },
+    { requiredKeys: ['type', 'verb', 'from', 'to'] },
+  ),
+  fc.record({ ...type('operator.refused'), fault: word }),
   fc.record({ ...type('update.slot-changed'), slot: word, from: word, to: word, cause: word }),
   fc.record(
     {

@@ -2,6 +2,7 @@
 import { describe, expect, it } from 'vitest';
 import { err, ok, type Result } from '../../../src/core/base/fault.ts';
 import { RUNS_WAITING_MAX, SELF_TEST_PAUSE_MS } from '../../../src/core/base/limits.ts';
+import { DEFAULT_GUARD_SETTINGS } from '../../../src/core/guard/settings.ts';
 import type { NamedTensors } from '../../../src/core/numeric/tensor.ts';
 import { decodeEvent, type EdgeEvent, encodeEvent } from '../../../src/core/telemetry/event.ts';
 import { inferenceFault } from '../../../src/host/inference/faults.ts';
@@ -318,10 +319,4 @@ describe('no model', () => {
   });
 });
 
-const ACTIONS = {
-  contract: 'substitute',
-  sensor: 'substitute',
-  novelty: 'flag',
-  output: 'substitute',
-  inference: 'substitute',
-} as const;
+const { actions: ACTIONS } = DEFAULT_GUARD_SETTINGS;
