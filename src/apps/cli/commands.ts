@@ -1,5 +1,6 @@
 /** Every command of `edgeward` and its options; the code of a command is loaded when it is called. */
 import type { Command } from 'commander';
+import { defineOperator } from './operator-commands.ts';
 import {
   defineRevokeSign,
   defineRootSign,
@@ -41,6 +42,7 @@ const DEFINITIONS: readonly ((program: Command) => void)[] = [
   defineConfirm,
   defineRevert,
   defineCheck,
+  defineOperator,
   defineRun,
   defineDemo,
 ];

@@ -8,9 +8,9 @@ const COMMANDS = [
   ...['', 'keygen', 'root', 'root init', 'root show', 'calibrate', 'pack', 'verify', 'inspect'],
   ...['infer', 'run', 'demo', 'features', 'scan', 'sign', 'root rotate', 'root sign', 'revoke'],
   ...['revoke show', 'revoke sign', 'provision', 'install', 'approve', 'status', 'confirm'],
-  ...['revert', 'check'],
+  ...['revert', 'check', 'operator', 'operator sign'],
 ];
-const GROUPS = ['root', 'revoke'];
+const GROUPS = ['root', 'revoke', 'operator'];
 const helps = new Map<string, Ran>();
 
 beforeAll(async () => {
@@ -57,13 +57,13 @@ describe('--help', () => {
       ),
     );
     const names = [...top.map(({ name }) => name.split(/[ |]/)[0]), ...below];
-    const asked = [...COMMANDS.slice(1), 'help', 'root help'];
+    const asked = [...COMMANDS.slice(1), 'help', 'root help', 'operator help'];
     expect(names.sort()).toEqual(asked.sort());
   });
 
   it('offers JSON wherever something is told', () => {
     for (const command of COMMANDS) {
-      if (command === '' || command === 'root') continue;
+      if (['', 'root', 'operator'].includes(command)) continue;
       expect(helps.get(command)?.stdout, command).toMatch(/--json/);
     }
   });
