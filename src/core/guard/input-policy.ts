@@ -3,16 +3,13 @@ import type { Fields } from '../base/fields.ts';
 import { INPUT_CHANNELS_MAX, TABLE_COLUMNS_MAX, TENSOR_NAME_CHARS_MAX } from '../base/limits.ts';
 import { type CborMap, cborMap } from '../cose/value.ts';
 import { type InputLayout, isLayout } from './input-layout.ts';
-import { statisticNames } from './input-statistics.ts';
+import { type InputReference, statisticNames } from './input-statistics.ts';
 import { refusePolicy } from './policy-faults.ts';
-import { type ReferenceRanks, ranksMap, readRanks } from './reference-ranks.ts';
+import { ranksMap, readRanks } from './reference-ranks.ts';
 
-export interface InputPolicy {
+export interface InputPolicy extends InputReference {
   /** The input of the model that is judged. */
   readonly input: string;
-  readonly layout: InputLayout;
-  /** Two-sided, one column per statistic in the order of `statisticNames`. */
-  readonly ranks: ReferenceRanks;
 }
 
 export function inputPolicyMap({ input, layout, ranks }: InputPolicy): CborMap {

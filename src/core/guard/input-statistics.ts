@@ -8,11 +8,17 @@
 import { isDataOf, type Tensor } from '../numeric/tensor.ts';
 import { imageStatisticNames, imageStatistics } from './image-statistics.ts';
 import { type InputLayout, valuesOfRow } from './input-layout.ts';
-import type { InputPolicy } from './input-policy.ts';
-import { referenceLogP } from './reference-ranks.ts';
+import { type ReferenceRanks, referenceLogP } from './reference-ranks.ts';
 import { signalStatisticNames, signalStatistics } from './signal-statistics.ts';
 import { tableStatisticNames, tableStatistics } from './table-statistics.ts';
 import { asFloat32, numbersOf } from './values.ts';
+
+/** What rows of one layout are held against. */
+export interface InputReference {
+  readonly layout: InputLayout;
+  /** Two-sided, one column per statistic in the order of `statisticNames`. */
+  readonly ranks: ReferenceRanks;
+}
 
 /** What `statisticsOf` measures, in its order. */
 export function statisticNames(layout: InputLayout): readonly string[] {
@@ -36,20 +42,24 @@ export function statisticsOf(layout: InputLayout, tensor: Tensor): Float64Array 
  * `ln` of the harmonic mean of the two-sided conformal p of every statistic: at most 0, higher = more
  * usual. `-Infinity` for a tensor that cannot be judged, or that is not there.
  */
-export function inputScore(policy: InputPolicy, tensor: Tensor | undefined): number {
-  const statistics = tensor && statisticsOf(policy.layout, tensor);
-  return statistics === undefined ? -Infinity : statisticsScore(policy, statistics);
+export function inputScore(reference: InputReference, tensor: Tensor | undefined): number {
+  const statistics = tensor && statisticsOf(reference.layout, tensor);
+  return statistics === undefined ? -Infinity : statisticsScore(reference, statistics);
 }
 
 /**
- * `inputScore` of statistics that were taken before.
+ * `inputScore` of statistics that were taken before: calibration scores its rows by this and by
+ * nothing else, or the threshold is on another scale than the frames.
  *
  * Why not Fisher's product: a fault of a sensor moves one or two statistics far and leaves the others
  * as they are, and then the sum over all of them hides it; and they depend on each other, so that it
  * counts one cause several times. The harmonic mean is near the smallest p, robust to dependence, and
  * still lower where several agree. Source: Good 1958; Wilson 2019 (harmonic mean p-value).
  */
-export function statisticsScore({ ranks }: InputPolicy, statistics: Float64Array): number {
+export function statisticsScore(
+  { ranks }: Pick<InputReference, 'ranks'>,
+  statistics: Float64Array,
+): number {
   const count = ranks.sorted.length;
   if (statistics.length !== count) return -Infinity;
   const logs = new Float64Array(count);
@@ -79,7 +89,7 @@ export interface StrangestStatistic {
 
 /** Which statistic is the strangest, for the record of a finding. */
 export function strangestStatistic(
-  { layout, ranks }: InputPolicy,
+  { layout, ranks }: InputReference,
   statistics: Float64Array,
 ): StrangestStatistic | undefined {
   let strangest: StrangestStatistic | undefined;
