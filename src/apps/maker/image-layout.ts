@@ -1,5 +1,6 @@
 /** Where the height, the width and the channels of an image lie in a model's input. */
 import type { Dim } from '../../core/bundle/io-schema.ts';
+import { inputLayout } from '../../core/guard/input-layout.ts';
 import type { Tensor } from '../../core/numeric/tensor.ts';
 import { refuseMaker } from './faults.ts';
 import type { ImageFile } from './image-file.ts';
@@ -9,21 +10,37 @@ import type { Port } from './recorded-rows.ts';
 export type ImageAxes = readonly (readonly [letter: string, dim: Dim])[];
 
 /**
- * Refuses with `maker.shape` where the metadata state no layout, or one that is none of an image:
- * H and W once, C and N at most once, and room for one image.
+ * By the layout in the metadata: H and W once, C and N at most once, and room for one image. Where
+ * none is stated, as the guard takes the input, which it does by its sizes. Refuses with
+ * `maker.shape`.
  */
-export function imageAxes({ name, dims, layout }: Port): ImageAxes {
+export function imageAxes(port: Port): ImageAxes {
+  const { name, dims } = port;
+  const layout = port.layout ?? guessedLayout(port);
   if (layout === undefined) {
-    throw refuseMaker('maker.shape', `the metadata say no layout of "${name}", such as NCHW`);
+    throw refuseMaker('maker.shape', `"${name}" has no layout, and its sizes are no image's`);
   }
   const axes = [...layout].map((letter, axis) => [letter, dims[axis] ?? 0] as const);
   const letters = [...layout].sort().join('');
   const batch = axes.find(([letter]) => letter === 'N')?.[1] ?? 1;
-  if (!/^C?HN?W$/.test(letters) || sizeWithin(batch, 1) === false) {
+  if (!/^C?HN?W$/.test(letters) || !sizeWithin(batch, 1)) {
     const shape = dims.map((dim) => (typeof dim === 'number' ? dim : dim.name)).join(', ');
     throw refuseMaker('maker.shape', `"${name}" is ${layout} [${shape}], not one image`);
   }
   return axes;
+}
+
+/** The letters with which the guard's own reading of the input has the sizes that it found. */
+function guessedLayout({ dtype, dims }: Port): string | undefined {
+  const found = inputLayout({ dtype, dims });
+  if (found?.kind !== 'image') return undefined;
+  const sizes: Readonly<Record<string, number>> = {
+    ...{ C: found.channels, H: found.height, W: found.width, N: 1 },
+  };
+  const fits = (letters: string): boolean =>
+    letters.length === dims.length &&
+    [...letters].every((letter, axis) => sizeWithin(dims[axis] ?? 0, sizes[letter] as number));
+  return ['HW', 'CHW', 'HWC', 'NHW', 'NCHW', 'NHWC'].find(fits);
 }
 
 /** Refuses with `maker.image-size`, `maker.image-kind`: nothing is scaled here. */

@@ -175,7 +175,7 @@ describe('openImages', () => {
   });
 
   it.each<[what: string, port: Port]>([
-    ['no layout', { name: 'x', dtype: 'uint8', dims: [1, 2, 3, 3] }],
+    ['no layout and sizes too small to be sure', { name: 'x', dtype: 'uint8', dims: [1, 2, 3, 3] }],
     ['a layout without a height', { ...nhwc, layout: 'NCTW' }],
     ['a layout that says H twice', { ...nhwc, layout: 'NHHW' }],
     ['a batch of eight', { ...nhwc, dims: [8, 2, 3, 3] }],
@@ -183,6 +183,22 @@ describe('openImages', () => {
   ])('refuses a model with %s', (_, port) => {
     put('a.png', png(picture(3, 2)));
     expect(codeOf(open(port))).toBe('maker.shape');
+  });
+
+  it.each<[layout: string, dims: Port['dims'], channels: 1 | 3]>([
+    ['NCHW', [batch, 3, 9, 11], 3],
+    ['NHWC', [batch, 9, 11, 3], 3],
+    ['NCHW', [1, 1, 9, 11], 1],
+    ['NHWC', [1, 9, 11, 1], 1],
+    ['NHW', [batch, 9, 11], 1],
+    ['CHW', [3, 9, 11], 3],
+    ['HWC', [9, 11, 3], 3],
+    ['HW', [9, 11], 1],
+  ])('takes an input without a layout as the guard does: %s of %j', (layout, dims, channels) => {
+    put('a.png', png(picture(11, 9, channels)));
+    const stated = accepted(open({ name: 'x', dtype: 'uint8', dims, layout }));
+    const guessed = accepted(open({ name: 'x', dtype: 'uint8', dims }));
+    expect(accepted(guessed.row(0))).toEqual(accepted(stated.row(0)));
   });
 
   it('names the file that cannot be decoded when its row is asked for', () => {
