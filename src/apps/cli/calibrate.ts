@@ -1,13 +1,12 @@
 /** `edgeward calibrate`: runs the model over recorded inputs and fits its guard. */
 import { toHex } from '../../core/base/bytes.ts';
 import { need } from '../../core/base/fault.ts';
-import { NPY_FILE_BYTES_MAX } from '../../core/base/limits.ts';
-import { sha256 } from '../../core/crypto/digest.ts';
+import type { DriftChoice } from '../../core/calibration/fit-parts.ts';
+import { DEFAULT_PROBE_SETTINGS } from '../../core/guard/perturbation.ts';
 import type { GuardPolicy } from '../../core/guard/policy.ts';
 import { encodeGuardPolicy } from '../../core/guard/policy-codec.ts';
-import { decodeNpy } from '../../core/numeric/npy.ts';
-import { readFileBounded } from '../../host/store/files.ts';
-import { calibrateModel, type RecordedInputs } from '../maker/calibration.ts';
+import { calibrateModel } from '../maker/calibration.ts';
+import { openLabels, openRecorded } from '../maker/recorded-inputs.ts';
 import { openModelFiles } from './model-files.ts';
 import { writeOutput } from './output-file.ts';
 import { note, type Progress, progress, say, sayJson, styled } from './terminal.ts';
@@ -21,6 +20,10 @@ export interface CalibrateOptions {
   readonly confidence: number;
   readonly scores: string;
   readonly features: string;
+  readonly inputStatistics?: boolean;
+  readonly perturbation?: boolean;
+  readonly driftAlpha: number;
+  readonly driftClasses?: boolean;
   readonly metadata?: string;
   readonly out: string;
   readonly json?: boolean;
@@ -29,16 +32,21 @@ export interface CalibrateOptions {
 /** Refuses with `calibration.*`, `onnx.*`, `inference.*`, `npy.*`, `store.*`, `maker.*`. */
 export async function calibrate(options: CalibrateOptions): Promise<void> {
   const { falseAlarms, confidence, scores, features } = options;
-  const fit = openData(options.fit);
-  const calibration = openData(options.calibration);
-  const labels = options.labels === undefined ? undefined : openData(options.labels).tensor;
   const maker = await openModelFiles(options.model, options.metadata);
   let bar: Progress | undefined;
   let policy: GuardPolicy;
   try {
+    const { inputs, outputs } = maker.io;
+    const classes = outputs.find(({ name }) => name === scores)?.labels;
+    const fit = await openRecorded(options.fit, inputs, classes);
+    const calibration = await openRecorded(options.calibration, inputs, classes);
+    const given = options.labels === undefined ? undefined : await openLabels(options.labels);
+    const { inputStatistics } = options;
+    const probe = options.perturbation === true ? DEFAULT_PROBE_SETTINGS : undefined;
     policy = need(
       await calibrateModel(maker, {
-        ...{ fit, calibration, labels, falseAlarms, confidence, scores, features },
+        ...{ fit, calibration, labels: given ?? fit.labels, falseAlarms, confidence },
+        ...{ scores, features, inputStatistics, probe, drift: driftChoice(options) },
         onRow: (set, row, rows) => {
           if (row === 0) {
             bar?.done();
@@ -58,9 +66,9 @@ export async function calibrate(options: CalibrateOptions): Promise<void> {
   report(policy, options);
 }
 
-function openData(path: string): RecordedInputs {
-  const bytes = need(readFileBounded(path, NPY_FILE_BYTES_MAX));
-  return { tensor: need(decodeNpy(bytes)), sha256: sha256(bytes) };
+/** 0 turns it off. */
+function driftChoice({ driftAlpha, driftClasses }: CalibrateOptions): DriftChoice | undefined {
+  return driftAlpha === 0 ? undefined : { alpha: driftAlpha, classes: driftClasses === true };
 }
 
 function report(policy: GuardPolicy, { out, json }: CalibrateOptions): void {
@@ -70,7 +78,8 @@ function report(policy: GuardPolicy, { out, json }: CalibrateOptions): void {
     const { threshold, rank } = checks;
     sayJson({
       ...{ out, detection, modelSha256: toHex(modelSha256), threshold, rank },
-      ...{ rowsHalfA, rowsHalfB, falseAlarms, confidence, statement },
+      ...{ rowsHalfA, rowsHalfB, falseAlarms, confidence, checks: Object.keys(checks.scales) },
+      ...{ drift: policy.drift !== undefined, statement },
     });
     return;
   }

@@ -171,14 +171,26 @@ function defineCalibrate(program: Command): void {
     .command('calibrate')
     .description('fit the guard of a model on recorded inputs, with a promise on false alarms')
     .requiredOption('--model <M.onnx>', 'the model')
-    .requiredOption('--fit <X.npy>', 'inputs like those it was trained on; the first axis is rows')
-    .option('--labels <Y.npy>', 'class index of every fit row (default: what the model answers)')
-    .requiredOption('--calibration <C.npy>', 'inputs from use, seen by neither model nor fit')
+    .requiredOption(
+      '--fit <SET>',
+      'inputs like those it was trained on: .npy, .csv or image folder',
+    )
+    .option('--labels <Y>', 'class index of every fit row, .npy or .csv (default: the answers)')
+    .requiredOption('--calibration <SET>', 'inputs from use, seen by neither model nor fit')
     .requiredOption('--false-alarms <SHARE>', 'share of ordinary inputs that may alarm', number())
     .option('--confidence <SHARE>', 'how surely that holds', number(), 0.95)
     .option('--scores <NAME>', 'output with the raw class scores', 'logits')
     .option('--features <NAME>', 'output with the input of the last linear layer', 'features')
-    .option('--metadata <M.json>', 'for the conversion of inputs, as in `pack`')
+    .option('--no-input-statistics', 'judge no statistics of inputs')
+    .option('--perturbation', 'fit the tripwire as well: one more inference where it asks')
+    .option(
+      '--drift-alpha <A>',
+      'chance of a drift alarm when nothing drifts; 0: off',
+      number(),
+      0.01,
+    )
+    .option('--drift-classes', 'bet on how often classes come, too; not for streams of one scene')
+    .option('--metadata <M.json>', 'conversion of inputs and guard settings, as in `pack`')
     .requiredOption('--out <guard.cbor>', 'guard policy to write')
     .option('--json', 'print JSON')
     .action(async (options) => (await import('./calibrate.ts')).calibrate(options));

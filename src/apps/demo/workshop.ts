@@ -95,14 +95,13 @@ async function calibrated(
   { fit, fitLabels, calibration }: DemoDatasets,
   onRow: (row: number, rows: number) => void,
 ) {
-  const labels: Tensor = { dtype: 'int32', dims: [fitLabels.length], data: fitLabels };
   const rows = (fit.dims[0] ?? 0) + (calibration.dims[0] ?? 0);
   let row = 0;
   return need(
     await calibrateModel(rotor, {
-      fit: recorded(fit),
-      labels,
-      calibration: recorded(calibration),
+      fit: recorded(rotor, fit),
+      labels: fitLabels,
+      calibration: recorded(rotor, calibration),
       falseAlarms: FALSE_ALARMS,
       confidence: CONFIDENCE,
       scores: 'logits',
@@ -112,8 +111,10 @@ async function calibrated(
   );
 }
 
-function recorded(tensor: Tensor) {
-  return { tensor, sha256: sha256(encodeNpy(tensor)) };
+function recorded({ io }: MakerModel, tensor: Tensor) {
+  const [input] = io.inputs;
+  const frames = framesOf(new Map([[input?.name ?? '', tensor]]), io.inputs);
+  return { frames, sha256: sha256(encodeNpy(tensor)) };
 }
 
 /** The same metadata with a short deadline, so that the demo need not wait long for the hang. */

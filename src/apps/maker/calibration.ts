@@ -1,32 +1,42 @@
 /** Calibration as a maker does it: run the model over recorded inputs, fit its guard on the outputs. */
 import { attemptAsync, need, type Result } from '../../core/base/fault.ts';
 import { fitGuardPolicy, promiseRank } from '../../core/calibration/fit.ts';
+import type { DriftChoice, RecordedParts } from '../../core/calibration/fit-parts.ts';
 import type { RecordedOutputs } from '../../core/calibration/rows.ts';
 import type { Finding } from '../../core/guard/findings.ts';
 import { checkInput } from '../../core/guard/input-contract.ts';
+import { type InputLayout, inputLayout } from '../../core/guard/input-layout.ts';
+import { statisticsOf } from '../../core/guard/input-statistics.ts';
+import type { ProbeSettings } from '../../core/guard/perturbation.ts';
 import type { GuardPolicy } from '../../core/guard/policy.ts';
-import type { Tensor } from '../../core/numeric/tensor.ts';
+import { smoothedFrame } from '../../core/guard/seen-frame.ts';
+import { type SensorCheck, sensorCheck } from '../../core/guard/sensor-faults.ts';
+import { parseGuardSettings } from '../../core/guard/settings.ts';
+import { type SqueezeKind, squeezeKind } from '../../core/guard/squeeze.ts';
+import type { NamedTensors, Tensor } from '../../core/numeric/tensor.ts';
 import { type LinearHead, linearHead } from '../../core/onnx/linear-head.ts';
 import { refuseMaker } from './faults.ts';
-import { framesOf } from './frames.ts';
 import type { MakerModel } from './maker-model.ts';
+import type { RecordedSet } from './recorded-inputs.ts';
 
-/** Recorded inputs, rows along the first axis, and the digest of the file they came from. */
-export interface RecordedInputs {
-  readonly tensor: Tensor;
-  readonly sha256: Uint8Array;
-}
+/** Recorded inputs, as `openRecorded` opens them. */
+export type RecordedInputs = Pick<RecordedSet, 'frames' | 'sha256'>;
 
 export interface CalibrationPlan {
   readonly fit: RecordedInputs;
   /** Class index of every fit row; the model's own answers without them. */
-  readonly labels?: Tensor | undefined;
+  readonly labels?: Int32Array | undefined;
   readonly calibration: RecordedInputs;
   readonly falseAlarms: number;
   readonly confidence: number;
   /** Outputs with the raw class scores and with the features; reduced detection without the latter. */
   readonly scores: string;
   readonly features: string;
+  /** Whether the statistics of inputs are judged too, where the input has a layout; true unless said. */
+  readonly inputStatistics?: boolean | undefined;
+  /** The tripwire costs one more inference a calibration row, and on the device where it asks. */
+  readonly probe?: ProbeSettings | undefined;
+  readonly drift?: DriftChoice | undefined;
   /** Told of every row that ran, for a progress bar. */
   readonly onRow?: ((set: 'fit' | 'calibration', row: number, rows: number) => void) | undefined;
   /** Told what is worth knowing: reduced detection, an estimated last layer. */
@@ -38,7 +48,7 @@ interface OutputNames {
   readonly features?: string;
 }
 
-/** Faults: `calibration.*`, `inference.*`, `maker.*`, `tensor.*`. */
+/** Faults: `calibration.*`, `inference.*`, `maker.*`, `tensor.*`, `field.*`. */
 export function calibrateModel(
   maker: MakerModel,
   plan: CalibrationPlan,
@@ -46,25 +56,83 @@ export function calibrateModel(
   return attemptAsync(async () => {
     const outputs = outputNames(maker, plan);
     const head = headOf(maker, outputs, plan);
-    const labels = plan.labels && labelsOf(plan.labels);
+    const watched = watchedInput(maker, plan);
+    const { labels } = plan;
     // What can be refused at once is not refused after minutes of work.
-    need(promiseRank(plan.calibration.tensor.dims[0] ?? 0, plan.falseAlarms, plan.confidence));
-    const fit = await record('fit', maker, plan, outputs);
-    if (labels !== undefined) tellAgreement(fit, labels, plan);
-    const calibration = await record('calibration', maker, plan, outputs);
+    need(promiseRank(plan.calibration.frames.count, plan.falseAlarms, plan.confidence));
+    const fit = await record('fit', maker, plan, outputs, watched);
+    if (labels !== undefined) tellAgreement(fit.outputs, labels, plan);
+    const calibration = await record('calibration', maker, plan, outputs, watched);
     return need(
       fitGuardPolicy({
         modelSha256: maker.model.sha256,
         outputs,
-        fit,
+        fit: fit.outputs,
         ...(labels === undefined ? {} : { labels }),
-        calibration,
+        calibration: calibration.outputs,
         ...(head === undefined ? {} : { head }),
         falseAlarms: plan.falseAlarms,
         confidence: plan.confidence,
+        ...partsOf(watched, plan, fit, calibration),
+        stopped: calibration.stopped,
       }),
     );
   });
+}
+
+/** The one input, with what is measured of it. */
+interface WatchedInput {
+  readonly name: string;
+  /** Absent where its statistics say nothing, or are not asked for. */
+  readonly layout: InputLayout | undefined;
+  readonly probe: { readonly settings: ProbeSettings; readonly kind: SqueezeKind } | undefined;
+  readonly sensors: SensorCheck;
+}
+
+function watchedInput({ io, maker }: MakerModel, plan: CalibrationPlan): WatchedInput {
+  const [input, ...others] = io.inputs;
+  if (input === undefined || others.length > 0) {
+    throw refuseMaker('maker.input', 'calibration takes models with one input');
+  }
+  const layout = inputLayout(input);
+  if (layout === undefined && plan.inputStatistics !== false) {
+    plan.onNote?.(`the input ${input.name} has no layout: its statistics are not judged`);
+  }
+  const kind = layout && squeezeKind(layout);
+  if (plan.probe !== undefined && kind === undefined) {
+    throw refuseMaker('maker.input', `the input ${input.name} is nothing that can be smoothed`);
+  }
+  const { sensors } = need(parseGuardSettings(maker.guard ?? new Map()));
+  return {
+    name: input.name,
+    layout: plan.inputStatistics === false ? undefined : layout,
+    probe: plan.probe && kind && { settings: plan.probe, kind },
+    sensors: sensorCheck(io, sensors),
+  };
+}
+
+function partsOf(
+  { name, layout, probe }: WatchedInput,
+  { drift }: CalibrationPlan,
+  fit: RecordedRun,
+  calibration: RecordedRun,
+): RecordedParts {
+  return {
+    ...(layout && {
+      input: { name, layout, fit: fit.statistics, calibration: calibration.statistics },
+    }),
+    ...(probe && { probed: { ...probe, logits: joined(calibration.probed) } }),
+    ...(drift && { drift }),
+  };
+}
+
+interface RecordedRun {
+  readonly outputs: RecordedOutputs;
+  readonly statistics: readonly (Float64Array | undefined)[];
+  /** Logits of the rows, smoothed; of the calibration set only. */
+  readonly probed: readonly Float32Array[];
+  /** Rows that a sensor check of the device would stop. */
+  readonly stopped: ReadonlySet<number>;
 }
 
 /** Runs every row alone, as a device does: what is fitted is bit by bit what will be judged. */
@@ -73,29 +141,38 @@ async function record(
   { engine, io }: MakerModel,
   plan: CalibrationPlan,
   outputs: OutputNames,
-): Promise<RecordedOutputs> {
-  const [input, ...others] = io.inputs;
-  if (input === undefined || others.length > 0) {
-    throw refuseMaker('maker.input', 'calibration takes models with one input');
-  }
-  const frames = framesOf(new Map([[input.name, plan[set].tensor]]), io.inputs);
+  { name, layout, probe, sensors }: WatchedInput,
+): Promise<RecordedRun> {
+  const { frames, sha256 } = plan[set];
   const logits: Float32Array[] = [];
   const features: Float32Array[] = [];
+  const statistics: (Float64Array | undefined)[] = [];
+  const probed: Float32Array[] = [];
+  const stopped = new Set<number>();
   for (let row = 0; row < frames.count; row++) {
     const frame = frames.frame(row);
+    const tensor = frame.get(name) as Tensor;
     refuseBroken(`${set} row ${row}`, checkInput(io, frame).findings);
+    if (sensors.look(frame).length > 0) stopped.add(row);
+    if (layout !== undefined) statistics.push(statisticsOf(layout, tensor));
     const ran = need(await engine.run(frame));
     logits.push(floats(ran.get(outputs.scores), outputs.scores));
     if (outputs.features !== undefined) {
       features.push(floats(ran.get(outputs.features), outputs.features));
     }
+    if (probe !== undefined && set === 'calibration') {
+      const smoothed = smoothedFrame(io, frame) as NamedTensors;
+      const again = need(await engine.run(smoothed));
+      probed.push(floats(again.get(outputs.scores), outputs.scores));
+    }
     plan.onRow?.(set, row, frames.count);
   }
-  return {
+  const recorded = {
     logits: joined(logits),
     ...(outputs.features === undefined ? {} : { features: joined(features) }),
-    sha256: plan[set].sha256,
+    sha256,
   };
+  return { outputs: recorded, statistics, probed, stopped };
 }
 
 /** Labels of another data set fit something all the same; a person must see it. */
@@ -153,17 +230,6 @@ function headOf(
   if (head.ok) return head.value;
   onNote?.(`${head.fault.message}: W and b are estimated from the recorded outputs instead`);
   return undefined;
-}
-
-function labelsOf({ dtype, data, dims }: Tensor): Int32Array {
-  if (dims.length !== 1 || !/^u?int/.test(dtype)) {
-    throw refuseMaker('maker.labels', `the labels are ${dtype} of shape [${dims.join(', ')}]`);
-  }
-  const labels = Array.from(data as ArrayLike<number | bigint>, Number);
-  const narrow = Int32Array.from(labels);
-  const at = labels.findIndex((label, row) => label !== narrow[row]);
-  if (at >= 0) throw refuseMaker('maker.labels', `the label of row ${at} is ${labels[at]}`);
-  return narrow;
 }
 
 function floats(tensor: Tensor | undefined, name: string): Float32Array {

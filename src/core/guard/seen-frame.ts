@@ -73,7 +73,7 @@ export function seeOutputs(
   if (perturbation === undefined || probes === undefined) return seen;
   const noveltyP = judged.novelty?.p ?? Number.NaN;
   if (!wantsProbe(perturbation, probes, { noveltyP, nowMs, frame })) return seen;
-  const probe = smoothed(schema, inputs);
+  const probe = smoothedFrame(schema, inputs);
   if (probe === undefined) return seen;
   return { ...seen, probe, probes: countProbe(perturbation, probes, nowMs) };
 }
@@ -154,8 +154,11 @@ export function notScored(
   return finding(code, detail, { threshold, p });
 }
 
-/** Only models with one input are calibrated, and so only they are probed. */
-function smoothed(schema: IoSchema, inputs: NamedTensors): NamedTensors | undefined {
+/**
+ * The frame with its first input smoothed; `undefined` where that cannot be. Only models with one
+ * input are calibrated, and so only they are probed.
+ */
+export function smoothedFrame(schema: IoSchema, inputs: NamedTensors): NamedTensors | undefined {
   const [input] = schema.inputs;
   const layout = input && inputLayout(input);
   const tensor = input && inputs.get(input.name);

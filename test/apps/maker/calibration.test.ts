@@ -1,10 +1,17 @@
 /** Calibrating a model on recordings: what comes out, and every refusal with its numbers. */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { type CalibrationPlan, calibrateModel } from '../../../src/apps/maker/calibration.ts';
+import {
+  type CalibrationPlan,
+  calibrateModel,
+  type RecordedInputs,
+} from '../../../src/apps/maker/calibration.ts';
+import { framesOf } from '../../../src/apps/maker/frames.ts';
 import { type MakerModel, openMakerModel } from '../../../src/apps/maker/maker-model.ts';
+import type { Port } from '../../../src/apps/maker/recorded-rows.ts';
 import { utf8 } from '../../../src/core/base/bytes.ts';
 import { sha256 } from '../../../src/core/crypto/digest.ts';
-import type { DType, Tensor, TensorData } from '../../../src/core/numeric/tensor.ts';
+import { DEFAULT_PROBE_SETTINGS } from '../../../src/core/guard/perturbation.ts';
+import type { Tensor } from '../../../src/core/numeric/tensor.ts';
 import { accepted, faultIn } from '../../core/base/outcome.ts';
 import { floats, npy, type ToyShape, toyModel, toyRows } from './toy.ts';
 
@@ -16,13 +23,20 @@ async function open(shape: ToyShape = {}, metadata = '{}'): Promise<MakerModel> 
   return maker;
 }
 
-const recorded = (tensor: Tensor) => ({ tensor, sha256: sha256(npy(tensor)) });
+const PORTS: readonly Port[] = [
+  { name: 'x', dtype: 'float32', dims: [{ name: 'N', min: 1, max: 4096 }, 8] },
+];
+const recorded = (tensor: Tensor, ports: readonly Port[] = PORTS): RecordedInputs => ({
+  frames: framesOf(new Map([['x', tensor]]), ports),
+  sha256: sha256(npy(tensor)),
+});
+const classesOf = ({ data }: Tensor): Int32Array => Int32Array.from(data as Int32Array);
 
 function planned(changes: Partial<CalibrationPlan> = {}): CalibrationPlan {
   const { x, labels } = toyRows(1, 150);
   return {
     fit: recorded(x),
-    labels,
+    labels: classesOf(labels),
     calibration: recorded(toyRows(2, 200).x),
     falseAlarms: 0.05,
     confidence: 0.95,
@@ -31,10 +45,6 @@ function planned(changes: Partial<CalibrationPlan> = {}): CalibrationPlan {
     ...changes,
   };
 }
-
-const labels = (dtype: DType, data: TensorData): Partial<CalibrationPlan> => {
-  return { labels: { dtype, dims: [data.length], data } };
-};
 
 let toy: MakerModel;
 
@@ -76,16 +86,7 @@ describe('calibrateModel', () => {
     expect(notes).toEqual([]);
   });
 
-  it('takes labels of any integer type, and the model own answers without any', async () => {
-    const whole = Array.from({ length: 150 }, (_, row) => row % 3);
-    const given = accepted(await calibrateModel(toy, planned()));
-    for (const [dtype, data] of [
-      ['uint8', Uint8Array.from(whole)],
-      ['int64', BigInt64Array.from(whole, BigInt)],
-      ['uint32', Uint32Array.from(whole)],
-    ] as const) {
-      expect(accepted(await calibrateModel(toy, planned(labels(dtype, data))))).toEqual(given);
-    }
+  it('takes the answers of the model without labels', async () => {
     const own = accepted(await calibrateModel(toy, planned({ labels: undefined })));
     expect(own.detection).toBe('full');
   });
@@ -106,15 +107,56 @@ describe('calibrateModel', () => {
         Array.from(tensor.data as Float32Array, (value) => value * 4),
       );
     const convert = await open({}, '{"inputs":{"x":{"convert":{"scale":0.25,"offset":0}}}}');
-    const plan = planned();
+    const { inputs } = convert.io;
     const raw = accepted(
-      await calibrateModel(convert, {
-        ...plan,
-        fit: { ...plan.fit, tensor: scaled(plan.fit.tensor) },
-        calibration: { ...plan.calibration, tensor: scaled(plan.calibration.tensor) },
-      }),
+      await calibrateModel(
+        convert,
+        planned({
+          fit: recorded(scaled(toyRows(1, 150).x), inputs),
+          calibration: recorded(scaled(toyRows(2, 200).x), inputs),
+        }),
+      ),
     );
-    expect(raw).toEqual(accepted(await calibrateModel(toy, plan)));
+    const plain = accepted(await calibrateModel(toy, planned()));
+    const { promise: _, ...rest } = raw;
+    expect(rest).toEqual({ ...rest, ...{ novelty: plain.novelty, checks: plain.checks } });
+  });
+
+  it('fits every check that is asked for, and counts rows that a sensor check stops', async () => {
+    const plan = planned({ drift: { alpha: 0.01, classes: true } });
+    const all = accepted(await calibrateModel(toy, plan));
+    expect(Object.keys(all.checks.scales)).toEqual(['input', 'novelty']);
+    expect(all.input).toMatchObject({ input: 'x', layout: { kind: 'table', columns: 8 } });
+    expect(all.drift?.classCounts?.reduce((sum, count) => sum + count, 0)).toBe(200);
+    expect(all.callers?.features).toBeGreaterThan(0);
+    const bare = accepted(await calibrateModel(toy, planned({ inputStatistics: false })));
+    expect(Object.keys(bare.checks.scales)).toEqual(['novelty']);
+    expect([bare.input, bare.drift]).toEqual([undefined, undefined]);
+  });
+
+  it('refuses a tripwire for what cannot be smoothed', async () => {
+    const fault = faultIn(await calibrateModel(toy, planned({ probe: DEFAULT_PROBE_SETTINGS })));
+    expect(fault).toMatchObject({ code: 'maker.input' });
+    expect(fault.message).toContain('smoothed');
+  });
+
+  it('refuses recordings of which a sensor check stops more than the budget', async () => {
+    const strict = await open(
+      {},
+      '{"inputs": {"x": {"range": [-0.5, 0.5]}}, "guard": {"sensors": {"saturatedShare": 0.1}}}',
+    );
+    const clipped = ({ dims, data }: Tensor): Tensor =>
+      floats(
+        dims,
+        Array.from(data as Float32Array, (value) => Math.max(-0.5, Math.min(0.5, value))),
+      );
+    const plan = planned({
+      fit: recorded(clipped(toyRows(1, 150).x)),
+      calibration: recorded(clipped(toyRows(2, 200).x)),
+    });
+    const fault = faultIn(await calibrateModel(strict, plan));
+    expect(fault.code).toBe('calibration.stopped');
+    expect(fault.message).toMatch(/stops \d+ of the calibration rows/);
   });
 });
 
@@ -130,7 +172,7 @@ const refusals: Refusal[] = [
   ['calibration.rows', /0\.001 .* needs 5990 in all$/, 'a bolder one', { falseAlarms: 0.001 }],
   [
     ...(['calibration.fit-rows', /12 .*19/, 'a small fit set'] as const),
-    { fit: recorded(few.x), labels: few.labels },
+    { fit: recorded(few.x), labels: classesOf(few.labels) },
   ],
   [
     ...([
@@ -138,12 +180,17 @@ const refusals: Refusal[] = [
       /given labels \(0: 150, 1: 0, 2: 0\)/,
       'labels of one class',
     ] as const),
-    labels('int32', new Int32Array(150)),
+    { labels: new Int32Array(150) },
   ],
-  ['calibration.labels', /^12 labels for 150 fit rows$/, 'too few labels', { labels: few.labels }],
+  [
+    'calibration.labels',
+    /^12 labels for 150 fit rows$/,
+    'too few labels',
+    { labels: classesOf(few.labels) },
+  ],
   [
     ...(['calibration.labels', /fit row 0 is 7, .* 0 to 2/, 'labels of other classes'] as const),
-    labels('uint8', new Uint8Array(150).fill(7)),
+    { labels: new Int32Array(150).fill(7) },
   ],
   [
     ...(['calibration.same-rows', /are one file$/, 'one file twice'] as const),
@@ -154,24 +201,6 @@ const refusals: Refusal[] = [
   [
     ...(['calibration.constant', /varies by/, 'one row many times'] as const),
     { fit: recorded(floats([150, 8], new Float32Array(1200).fill(1))) },
-  ],
-  [
-    ...([
-      'maker.labels',
-      /^the labels are float64 of shape \[150\]$/,
-      'labels that are floats',
-    ] as const),
-    labels('float64', new Float64Array(150)),
-  ],
-  [
-    ...(['maker.labels', /row 0 is 4294967296$/, 'labels beyond 32 bits'] as const),
-    labels('int64', new BigInt64Array(150).fill(2n ** 32n)),
-  ],
-  [
-    'maker.labels',
-    /float32 of shape \[150, 8\]/,
-    'inputs as labels',
-    { labels: toyRows(1, 150).x },
   ],
   ['maker.output', /no output y; there are logits, features$/, 'other scores', { scores: 'y' }],
   [
@@ -189,12 +218,6 @@ const refusals: Refusal[] = [
   [
     ...(['tensor.lossy', /every float64/, 'rows of doubles'] as const),
     { fit: recorded({ dtype: 'float64', dims: [1, 8], data: new Float64Array(8) }) },
-  ],
-  [
-    'maker.input',
-    /takes 2 axes/,
-    'a cube',
-    { fit: recorded(floats([1, 1, 1, 8, 1], Array(8).fill(0))) },
   ],
 ];
 
