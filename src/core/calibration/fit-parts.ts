@@ -3,11 +3,11 @@ import { need } from '../base/fault.ts';
 import { DRIFT_DELTA, type DriftPolicy, driftPolicy, driftRowsMin } from '../guard/drift-policy.ts';
 import type { InputLayout } from '../guard/input-layout.ts';
 import type { InputPolicy } from '../guard/input-policy.ts';
+import { statisticsScore } from '../guard/input-statistics.ts';
 import type { ScoredCheck } from '../guard/joint.ts';
 import { companionOf } from '../guard/novelty.ts';
 import { type ProbeSettings, perturbationScore } from '../guard/perturbation.ts';
 import type { GuardPolicy, NoveltyPolicy } from '../guard/policy.ts';
-import { ranksScore } from '../guard/reference-ranks.ts';
 import type { SqueezeKind } from '../guard/squeeze.ts';
 import { refuseCalibration } from './faults.ts';
 import { fitCallerReference } from './fit-callers.ts';
@@ -91,12 +91,13 @@ export function fitParts(
   };
 }
 
+/** By the very function that judges a frame on the device. */
 function inputScores(
-  { ranks }: InputPolicy,
+  policy: InputPolicy,
   statistics: readonly (Float64Array | undefined)[],
 ): Float64Array {
   return Float64Array.from(statistics, (values) =>
-    values === undefined ? -Infinity : ranksScore(ranks, values),
+    values === undefined ? -Infinity : statisticsScore(policy, values),
   );
 }
 
