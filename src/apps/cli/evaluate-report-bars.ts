@@ -20,11 +20,11 @@ import {
   barsHeight,
   heading,
   label,
-  line,
   MARGIN,
   PICTURE_WIDTH,
   pictureSvg,
   px,
+  stroke,
 } from './evaluate-report-svg.ts';
 
 const TOP = 20;
@@ -57,52 +57,16 @@ export function alarmPicture({ budget, observed }: AlarmPromise, id: string): st
         const good = rate <= budget ? 'good' : seen.low <= budget ? 'fair' : 'bad';
         return [
           ...heading(y, seen.set, shareWords(rate)),
-          line(
-            [
-              [x(budget), y + 6],
-              [x(budget), y + 28],
-            ],
-            'limit',
-          ),
-          line(
-            [
-              [x(seen.low), y + 17],
-              [x(seen.high), y + 17],
-            ],
-            `interval ${good}`,
-          ),
-          line(
-            [
-              [x(seen.low), y + 12],
-              [x(seen.low), y + 22],
-            ],
-            `interval ${good}`,
-          ),
-          line(
-            [
-              [x(seen.high), y + 12],
-              [x(seen.high), y + 22],
-            ],
-            `interval ${good}`,
-          ),
+          stroke(x(budget), y + 6, x(budget), y + 28, 'limit'),
+          stroke(x(seen.low), y + 17, x(seen.high), y + 17, `interval ${good}`),
+          stroke(x(seen.low), y + 12, x(seen.low), y + 22, `interval ${good}`),
+          stroke(x(seen.high), y + 12, x(seen.high), y + 22, `interval ${good}`),
           `<circle cx="${px(x(rate))}" cy="${px(y + 17)}" r="5" class="${good}"/>`,
           label(MARGIN, y + 38, standing(seen, budget), { kind: 'tick' }),
         ];
       }),
-      line(
-        [
-          [MARGIN, foot - 4],
-          [MARGIN + WIDTH, foot - 4],
-        ],
-        'axis',
-      ),
-      line(
-        [
-          [x(budget), foot - 10],
-          [x(budget), foot + 3],
-        ],
-        'limit',
-      ),
+      stroke(MARGIN, foot - 4, MARGIN + WIDTH, foot - 4, 'axis'),
+      stroke(x(budget), foot - 10, x(budget), foot + 3, 'limit'),
       label(x(budget), foot + 20, budgetWords, { anchor, kind: 'value' }),
       label(
         anchor === 'end' ? MARGIN : MARGIN + WIDTH,

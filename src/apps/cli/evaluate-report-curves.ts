@@ -11,6 +11,7 @@ import {
   PICTURE_WIDTH,
   pictureSvg,
   px,
+  stroke,
 } from './evaluate-report-svg.ts';
 
 /** More curves in one picture cannot be told apart. */
@@ -26,11 +27,10 @@ const HISTOGRAM_HEIGHT = 130;
 const BELOW = 46;
 const TICKS = [0, 0.25, 0.5, 0.75, 1];
 
-export function rocPicture(curves: readonly RocCurve[], id: string): string {
+/** The curves of one set, a score each. */
+export function rocPicture(set: string, curves: readonly RocCurve[], id: string): string {
   const shown = curves.slice(0, CURVES_MAX);
-  const names = shown.map(({ set, score }, index): Named => {
-    return { name: `${set}, ${score}`, kind: `s${index}` };
-  });
+  const names = shown.map(({ score }, index): Named => ({ name: score, kind: `s${index}` }));
   const at = ([x, y]: readonly [number, number]): readonly [number, number] => [
     LEFT + x * WIDTH,
     TOP + (1 - y) * ROC_HEIGHT,
@@ -39,8 +39,8 @@ export function rocPicture(curves: readonly RocCurve[], id: string): string {
   const foot = TOP + ROC_HEIGHT + BELOW;
   return pictureSvg({
     id,
-    title: 'ROC curves',
-    description: `Share of unusual frames detected against the share of usual frames that alarm, for ${names.map(({ name }) => name).join('; ')}. Dots are the thresholds in the bundle.`,
+    title: `ROC curves of ${set}`,
+    description: `Share of ${set} detected against the share of usual frames that alarm, for ${names.map(({ name }) => name).join('; ')}. Dots are the thresholds in the bundle.`,
     height: foot + legendHeight(names) + (more > 0 ? 20 : 0) + 8,
     body: [
       ...TICKS.flatMap((tick) => rocGrid(tick, at)),
@@ -89,13 +89,7 @@ export function histogramPicture(histogram: ScoreHistogram, id: string, series: 
     description: `How often each score occurs among usual frames and among ${set}, from ${short(low)} to ${short(high)}. ${threshold === undefined ? 'No threshold is drawn.' : `Frames with a score below ${short(threshold)} alarm.`}`,
     height: foot + BELOW + legendHeight(names) + 8,
     body: [
-      line(
-        [
-          [LEFT, foot],
-          [LEFT + WIDTH, foot],
-        ],
-        'axis',
-      ),
+      stroke(LEFT, foot, LEFT + WIDTH, foot, 'axis'),
       label(LEFT - 6, TOP + 8, shareWords(peak), { anchor: 'end', kind: 'tick' }),
       label(LEFT - 6, foot, '0', { anchor: 'end', kind: 'tick' }),
       ...sides.flatMap((shares, side) => {
@@ -104,17 +98,7 @@ export function histogramPicture(histogram: ScoreHistogram, id: string, series: 
         const { kind } = names[side] as Named;
         return [line(closed, `area ${kind}`), line(top, `series ${kind}`)];
       }),
-      ...(marked
-        ? [
-            line(
-              [
-                [x(threshold), TOP],
-                [x(threshold), foot],
-              ],
-              'limit',
-            ),
-          ]
-        : []),
+      ...(marked ? [stroke(x(threshold), TOP, x(threshold), foot, 'limit')] : []),
       label(LEFT, foot + 16, short(low), { kind: 'tick' }),
       label(LEFT + WIDTH, foot + 16, short(high), { anchor: 'end', kind: 'tick' }),
       label(LEFT + WIDTH / 2, foot + 32, `${score}${marked ? '; dashed: the threshold' : ''}`, {

@@ -101,17 +101,7 @@ const PICTURES: Readonly<
   'False alarms': ({ promise }, id) => [
     figure('Alarm rate and its interval, against the budget', alarmPicture(promise, `${id}-rate`)),
   ],
-  Detection: ({ curves, histograms }, id) => [
-    ...(curves.length === 0
-      ? []
-      : [figure('Detected against false alarms', rocPicture(curves, `${id}-roc`))]),
-    ...histograms.map((histogram, index) => {
-      const { set, score } = histogram;
-      const curve = curves.findIndex((one) => one.set === set && one.score === score);
-      const picture = histogramPicture(histogram, `${id}-scores-${index}`, Math.max(0, curve));
-      return figure(`Scores: ${set}`, picture);
-    }),
-  ],
+  Detection: detectionPictures,
   Corruptions: ({ corruptions }, id) => [
     figure('Detected at the threshold', corruptionPicture(corruptions, `${id}-sweep`)),
   ],
@@ -130,6 +120,30 @@ const PICTURES: Readonly<
       ? []
       : [figure('Time for one frame', latencyPicture(latency, `${id}-times`))],
 };
+
+/** The curves of each set and its scores, in the same colours. */
+function detectionPictures({ curves, histograms }: Evaluation, id: string): readonly string[] {
+  const sets = [...new Set([...curves, ...histograms].map(({ set }) => set))];
+  return sets.flatMap((set, at) => {
+    const own = curves.filter((curve) => curve.set === set);
+    const scores = histograms.filter((histogram) => histogram.set === set);
+    return [
+      ...(own.length === 0
+        ? []
+        : [
+            figure(
+              `${set}: detected against false alarms`,
+              rocPicture(set, own, `${id}-roc-${at}`),
+            ),
+          ]),
+      ...scores.map((histogram, index) => {
+        const series = own.findIndex(({ score }) => score === histogram.score);
+        const picture = histogramPicture(histogram, `${id}-${at}-${index}`, Math.max(0, series));
+        return figure(`${set}: scores by ${histogram.score}`, picture);
+      }),
+    ];
+  });
+}
 
 function pictureRow(cells: readonly string[]): string {
   return cells.length === 0 ? '' : `<div class="pictures">${cells.join('')}</div>`;

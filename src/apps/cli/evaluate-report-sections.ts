@@ -58,9 +58,13 @@ export function seenWords(evaluation: Evaluation): readonly string[] {
     const rate = `${shareWords(seen.alarms / seen.frames)} of ${countWords(seen.frames)} usual frames`;
     return `${seen.set}: ${rate} raised an alarm: ${standing(seen, promise.budget)}.`;
   });
-  const found = detection.map(
-    ({ set, score, detected }) => `${set}: ${shareWords(detected)} detected by ${score}.`,
-  );
+  // Single scores are in the table; what counts is the guard as a whole.
+  const whole = new Set(detection.filter(({ score }) => score === 'guard').map(({ set }) => set));
+  const found = detection
+    .filter(({ set, score }) => score === 'guard' || !whole.has(set))
+    .map(({ set, score, detected }) => {
+      return `${set}: ${shareWords(detected)} detected${score === 'guard' ? '' : ` by ${score}`}.`;
+    });
   const worst = corruptions.toSorted((a, b) => a.detected - b.detected)[0];
   const bypassed = attacks.toSorted((a, b) => passed(b) / b.samples - passed(a) / a.samples)[0];
   return [

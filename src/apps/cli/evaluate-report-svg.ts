@@ -60,6 +60,15 @@ export function line(points: readonly (readonly [number, number])[], kind: strin
   return `<path d="${path}" class="${kind}"/>`;
 }
 
+/** One straight line. */
+export function stroke(x1: number, y1: number, x2: number, y2: number, kind: string): string {
+  const ends: readonly (readonly [number, number])[] = [
+    [x1, y1],
+    [x2, y2],
+  ];
+  return line(ends, kind);
+}
+
 export interface Named {
   readonly name: string;
   /** The class of its line: `s0`, `s1`, ... or `usual`. */
@@ -71,13 +80,7 @@ export function legend(names: readonly Named[], top: number): readonly string[] 
   return names.flatMap(({ name, kind }, index) => {
     const y = top + index * LEGEND_ROW;
     return [
-      line(
-        [
-          [MARGIN, y],
-          [MARGIN + 22, y],
-        ],
-        `series ${kind}`,
-      ),
+      stroke(MARGIN, y, MARGIN + 22, y, `series ${kind}`),
       label(MARGIN + 30, y + 4, name, { chars: LINE_CHARS - 6 }),
     ];
   });
@@ -123,17 +126,7 @@ export function bars(rows: readonly Bar[], full: number, top: number): readonly 
       ...heading(y, name, words),
       rectangle(MARGIN, y + 8, width, BAR, 'track'),
       ...drawn,
-      ...(whisker === undefined
-        ? []
-        : [
-            line(
-              [
-                [x, y + 15],
-                [end, y + 15],
-              ],
-              'whisker',
-            ),
-          ]),
+      ...(whisker === undefined ? [] : [stroke(x, y + 15, end, y + 15, 'whisker')]),
     ];
   });
 }

@@ -84,7 +84,7 @@ export interface AlarmObservation {
 
 export interface DetectionRow {
   readonly set: string;
-  /** The score that is judged, such as `novelty.p` or `guard`. */
+  /** The score that is judged, such as `novelty`; `guard` is the guard as a whole. */
   readonly score: string;
   readonly frames: number;
   readonly auroc: number;

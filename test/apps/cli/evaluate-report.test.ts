@@ -101,11 +101,11 @@ describe('evaluationHtml', () => {
     );
     expect(used.filter((id) => !ids.includes(id))).toEqual([]);
     const pictures = html.match(/<svg /g) ?? [];
-    expect(pictures).toHaveLength(8);
+    expect(pictures).toHaveLength(9);
     expect(html.match(/<svg viewBox="0 0 360 [\d.]+" role="img" aria-labelledby=/g)).toHaveLength(
-      8,
+      9,
     );
-    expect(html.match(/<desc id="[^"]+">[^<]{20,}<\/desc>/g)).toHaveLength(8);
+    expect(html.match(/<desc id="[^"]+">[^<]{20,}<\/desc>/g)).toHaveLength(9);
   });
 
   it('puts verdict, promise, what was seen and what was not before all else', () => {
@@ -132,11 +132,11 @@ describe('evaluationHtml', () => {
   it('draws as many curves as can be told apart, and says that there are more', () => {
     const [curve] = SAMPLE.curves;
     if (curve === undefined) throw new Error('the sample has no curve');
-    const curves = Array.from({ length: 9 }, (_, i) => ({ ...curve, set: `set ${i}` }));
+    const curves = Array.from({ length: 9 }, (_, i) => ({ ...curve, score: `score ${i}` }));
     const html = evaluationHtml({ ...SAMPLE, curves });
     expect(html).toContain('and 3 more in the table');
-    expect(html).toContain('>set 5, novelty.p<');
-    expect(html).not.toContain('>set 6, novelty.p<');
+    expect(html).toContain('>score 5<');
+    expect(html).not.toContain('>score 6<');
   });
 
   it('gives the same bytes for the same evaluation', () => {
