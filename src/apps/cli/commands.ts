@@ -1,5 +1,6 @@
 /** Every command of `edgeward` and its options; the code of a command is loaded when it is called. */
 import type { Command } from 'commander';
+import { EXIT_NOT_PASSED } from './exit-codes.ts';
 import { defineOperator } from './operator-commands.ts';
 import {
   defineRevokeSign,
@@ -28,6 +29,7 @@ const DEFINITIONS: readonly ((program: Command) => void)[] = [
   defineRoot,
   defineRevoke,
   defineCalibrate,
+  defineEvaluate,
   defineFeatures,
   defineScan,
   definePack,
@@ -195,6 +197,40 @@ function defineCalibrate(program: Command): void {
     .option('--json', 'print JSON')
     .action(async (options) => (await import('./calibrate.ts')).calibrate(options));
 }
+
+function defineEvaluate(program: Command): void {
+  program
+    .command('evaluate')
+    .description('hold a guard against its promise, unusual inputs, faults, attacks and callers')
+    .requiredOption('--model <M.onnx>', 'the model')
+    .requiredOption('--guard <guard.cbor>', 'its guard policy, of `calibrate`')
+    .requiredOption('--test <IN>', 'usual inputs that neither model nor guard have seen')
+    .option('--calibration <IN>', 'the calibration set again, for random splits of more rows')
+    .option(
+      '--ood <NAME=IN>',
+      'unusual inputs, with a name for the report; repeat it',
+      collected,
+      [],
+    )
+    .option('--attacks <N>', 'attack so many inputs with each attack; takes long', whole(1))
+    .option('--callers', 'let callers copy and search the model; takes long')
+    .option('--quick', 'few rows, splits and streams: a first look')
+    .option(
+      '--seed <N>',
+      'of all that is random; the same seed gives the same figures',
+      whole(0),
+      1,
+    )
+    .option('--metadata <M.json>', 'ranges, conversion and settings of the guard, as in `pack`')
+    .option('--json <FILE|->', 'write the whole evaluation as JSON')
+    .option('--html <FILE>', 'write a report for people, in one file')
+    .addHelpText('after', EVALUATE_IN)
+    .action(async (options) => (await import('./evaluate.ts')).evaluate(options));
+}
+
+const EVALUATE_IN = `
+IN is a .npy file, a .csv file or a folder of images, as for calibrate.
+Exit code: 0 where the guard keeps its promise on false alarms, ${EXIT_NOT_PASSED} where it does not.`;
 
 function defineFeatures(program: Command): void {
   program

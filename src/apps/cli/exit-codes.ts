@@ -7,9 +7,11 @@ export const EXIT_INTERNAL = 1;
 export const EXIT_USAGE = 2;
 /** The demo saw something else than it expects. */
 export const EXIT_DEMO = 3;
-/** Nobody reads the output any more (`| head`): 128 + SIGPIPE, as other programs have it. */
+/** An evaluated guard does not keep its promise on false alarms; the report is written. */
+export const EXIT_NOT_PASSED = 8;
 /** EX_TEMPFAIL of sysexits.h: not known yet. */
 export const EXIT_TRY_AGAIN = 75;
+/** Nobody reads the output any more (`| head`): 128 + SIGPIPE, as other programs have it. */
 export const EXIT_READER_GONE = 141;
 
 /** The family is the first word of a fault code. */
@@ -48,6 +50,9 @@ export const EXIT_CODES: Readonly<Record<string, number>> = {
   update: 41,
   disk: 42,
   operator: 43,
+  caller: 44,
+  drift: 45,
+  kernels: 46,
 };
 
 export function exitCodeOf(fault: Fault): number {

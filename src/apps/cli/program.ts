@@ -1,12 +1,19 @@
 /** The `edgeward` program around its commands: how it describes itself and reads a command line. */
 import { Command, CommanderError } from 'commander';
 import { EDGEWARD_VERSION } from '../../host/runtime/version.ts';
-import { EXIT_CODES, EXIT_INTERNAL, EXIT_READER_GONE, EXIT_USAGE } from './exit-codes.ts';
+import {
+  EXIT_CODES,
+  EXIT_INTERNAL,
+  EXIT_NOT_PASSED,
+  EXIT_READER_GONE,
+  EXIT_USAGE,
+} from './exit-codes.ts';
 import { framed } from './frame.ts';
 
 const FOOTER = `
 Exit codes: 0 success, ${EXIT_INTERNAL} a defect of Edgeward, ${EXIT_USAGE} wrong usage, 3 the demo saw something
-unexpected, ${EXIT_READER_GONE} nobody reads the output any more, and one per family of fault:
+unexpected, ${EXIT_NOT_PASSED} a guard does not keep its promise, ${EXIT_READER_GONE} nobody reads the output any
+more, and one per family of fault:
 ${exitCodeTable()}`;
 
 /** Parses the command line, runs the command that was asked for, and sets the exit code. */

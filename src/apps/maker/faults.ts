@@ -5,6 +5,7 @@ export type MakerFaultCode =
   | 'maker.input'
   | 'maker.output'
   | 'maker.labels'
+  | 'maker.policy'
   | 'maker.row'
   | 'maker.csv'
   | 'maker.folder'
@@ -24,6 +25,7 @@ export const MAKER_FAULTS: FaultTable<MakerFaultCode> = {
     'Give a .npy file, a .csv file or a folder of images for every input of the model, as NAME=PATH where it has several.',
   'maker.output':
     'Name the output with the raw class scores (--scores) and the one with the features (--features).',
+  'maker.policy': 'Give the policy that `edgeward calibrate` made for this very model file.',
   'maker.row': 'Remove the row, or correct the range and conversion in the metadata.',
   'maker.labels':
     'Give labels as one axis of integers, one per fit row, for example y.astype(numpy.int32).',

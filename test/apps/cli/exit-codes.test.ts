@@ -6,7 +6,9 @@ import {
   EXIT_CODES,
   EXIT_DEMO,
   EXIT_INTERNAL,
+  EXIT_NOT_PASSED,
   EXIT_READER_GONE,
+  EXIT_TRY_AGAIN,
   EXIT_USAGE,
   exitCodeOf,
 } from '../../../src/apps/cli/exit-codes.ts';
@@ -41,7 +43,14 @@ describe('exit codes', () => {
   });
 
   it('are distinct, and none is what a shell or Node.js itself gives', () => {
-    const own = [EXIT_INTERNAL, EXIT_USAGE, EXIT_DEMO, EXIT_READER_GONE];
+    const own = [
+      EXIT_INTERNAL,
+      EXIT_USAGE,
+      EXIT_DEMO,
+      EXIT_NOT_PASSED,
+      EXIT_TRY_AGAIN,
+      EXIT_READER_GONE,
+    ];
     const all = [...Object.values(EXIT_CODES), ...own];
     expect(new Set(all).size).toBe(all.length);
     // 126 and above: the shell's own and signals; below 10 some are taken by Node.js.

@@ -8,7 +8,7 @@ const COMMANDS = [
   ...['', 'keygen', 'root', 'root init', 'root show', 'calibrate', 'pack', 'verify', 'inspect'],
   ...['infer', 'run', 'demo', 'features', 'scan', 'sign', 'root rotate', 'root sign', 'revoke'],
   ...['revoke show', 'revoke sign', 'provision', 'install', 'approve', 'status', 'confirm'],
-  ...['revert', 'check', 'operator', 'operator sign'],
+  ...['revert', 'check', 'operator', 'operator sign', 'evaluate'],
 ];
 const GROUPS = ['root', 'revoke', 'operator'];
 const helps = new Map<string, Ran>();
