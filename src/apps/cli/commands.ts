@@ -222,7 +222,7 @@ function defineEvaluate(program: Command): void {
       1,
     )
     .option('--metadata <M.json>', 'ranges, conversion and settings of the guard, as in `pack`')
-    .option('--json <FILE|->', 'write the whole evaluation as JSON')
+    .option('--json <FILE|->', 'write the whole evaluation as JSON, which `pack` takes as evidence')
     .option('--html <FILE>', 'write a report for people, in one file')
     .addHelpText('after', EVALUATE_IN)
     .action(async (options) => (await import('./evaluate.ts')).evaluate(options));
@@ -273,6 +273,7 @@ function definePack(program: Command): void {
     )
     .option('--no-golden', 'without golden vectors')
     .option('--metadata <M.json>', 'ranges, labels, safe output, budgets, uses')
+    .option('--evidence <E.json>', 'evaluation of this model and guard, of `evaluate --json`')
     .requiredOption('--name <N>', 'name of the model')
     .requiredOption('--version <V>', 'semantic version')
     .requiredOption('--security-version <S>', 'raise it to make older releases refused', whole(0))

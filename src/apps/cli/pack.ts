@@ -1,6 +1,6 @@
 /** `edgeward pack`: model, guard and metadata into one signed bundle, verified before it is written. */
 import { need } from '../../core/base/fault.ts';
-import { GUARD_POLICY_BYTES_MAX } from '../../core/base/limits.ts';
+import { EVIDENCE_BYTES_MAX, GUARD_POLICY_BYTES_MAX } from '../../core/base/limits.ts';
 import { bytesToSign } from '../../core/crypto/detached-signature.ts';
 import type { Signer } from '../../core/crypto/ed25519.ts';
 import { isMlDsaKey } from '../../core/crypto/ml-dsa.ts';
@@ -24,6 +24,8 @@ export interface PackOptions extends SigningOptions {
   /** `[NAME=]X.npy` for each input; `false` is `--no-golden`. */
   readonly golden?: readonly string[] | false;
   readonly metadata?: string;
+  /** What `evaluate --json` wrote. */
+  readonly evidence?: string;
   readonly name: string;
   readonly version: string;
   readonly securityVersion: number;
@@ -47,6 +49,10 @@ export async function pack(options: PackOptions): Promise<void> {
     options.guard === undefined
       ? undefined
       : need(readFileBounded(options.guard, GUARD_POLICY_BYTES_MAX));
+  const evidence =
+    options.evidence === undefined
+      ? undefined
+      : need(readFileBounded(options.evidence, EVIDENCE_BYTES_MAX));
   const maker = await openModelFiles(options.model, options.metadata);
   const golden = await goldenOf(maker, options);
   const packedBy = (signers: readonly Signer[]) =>
@@ -58,11 +64,19 @@ export async function pack(options: PackOptions): Promise<void> {
       hardwareClass: options.class,
       guard,
       golden: golden?.bytes,
+      evidence,
       signers,
     });
   const samples = (options.golden || []).map((arg) => arg.slice(arg.indexOf('=') + 1));
   const { model, metadata } = options;
-  const inputs = [model, options.guard, metadata, ...inputsOf(options), ...samples];
+  const inputs = [
+    model,
+    options.guard,
+    options.evidence,
+    metadata,
+    ...inputsOf(options),
+    ...samples,
+  ];
   if (way.kind === 'request') {
     // Packing is reproducible: the same inputs give these bytes again when the signature is there.
     const asked = need(bytesToSign(way.key.publicKey, (signer) => packedBy([signer])));

@@ -2,11 +2,13 @@
 import {
   augmentedQueries,
   type CallerWatch,
+  cameraQueries,
   type Queries,
   queriesToFinding,
+  SCENE_FRAMES,
   searchingQueries,
-  sensorQueries,
   watchCaller,
+  windowQueries,
 } from '../../core/calibration/caller-trial.ts';
 import type { CallerRow } from '../../core/calibration/evaluation.ts';
 import { medianOf } from '../../core/calibration/evaluation-figures.ts';
@@ -86,14 +88,20 @@ async function hostile(trial: Trial, runs: number): Promise<readonly CallerRow[]
   return rows;
 }
 
+/** Nothing moves in a row of a table, so that there is no such sensor to play. */
 async function sensor(trial: Trial): Promise<readonly CallerRow[]> {
   const { layout } = trial.bench;
-  if (layout === undefined) return [];
+  if (layout === undefined || layout.kind === 'table') return [];
   const next = seededNumbers(trial.seed + 6_000);
-  const frames = sensorQueries(() => anyFrame(trial, next), layout, trial.plain.range, next);
+  const scenes = () => anyFrame(trial, next);
+  const frames =
+    layout.kind === 'image'
+      ? cameraQueries(scenes, layout, trial.plain.range, next)
+      : windowQueries(scenes, layout);
   const watch = watchOf(trial, 'sensor');
   const found = await askLive(trial, 'declared sensor', watch, frames, SENSOR_FRAMES);
-  return [callerRow('declared sensor, 50 frames of each scene', false, SENSOR_FRAMES, [found])];
+  const caller = `declared sensor, ${SCENE_FRAMES} frames of each scene`;
+  return [callerRow(caller, false, SENSOR_FRAMES, [found])];
 }
 
 function watchOf({ bench }: Trial, kind?: 'sensor'): CallerWatch {

@@ -6,6 +6,7 @@ export type MakerFaultCode =
   | 'maker.output'
   | 'maker.labels'
   | 'maker.policy'
+  | 'maker.evidence'
   | 'maker.row'
   | 'maker.csv'
   | 'maker.folder'
@@ -26,6 +27,7 @@ export const MAKER_FAULTS: FaultTable<MakerFaultCode> = {
   'maker.output':
     'Name the output with the raw class scores (--scores) and the one with the features (--features).',
   'maker.policy': 'Give the policy that `edgeward calibrate` made for this very model file.',
+  'maker.evidence': 'Evaluate this very model and guard, and give what `--json` wrote.',
   'maker.row': 'Remove the row, or correct the range and conversion in the metadata.',
   'maker.labels':
     'Give labels as one axis of integers, one per fit row, for example y.astype(numpy.int32).',

@@ -13,6 +13,7 @@ import { systemClock } from '../../host/platform/clock.ts';
 import { newKeySeed } from '../../host/platform/identity.ts';
 import { RUN_ROLES, readGuarding } from '../../host/runtime/loaded-model.ts';
 import { trustContext } from '../../host/runtime/trust-state.ts';
+import { EVIDENCE_PATH, evidenceVerdict } from './evidence.ts';
 import type { MakerModel } from './maker-model.ts';
 import { admitModel } from './scanning.ts';
 
@@ -28,6 +29,8 @@ export interface Release {
   readonly guard?: Uint8Array | undefined;
   /** What `makeGolden` gave; without it a device sees that the model runs, not that it is right. */
   readonly golden?: Uint8Array | undefined;
+  /** An evaluation of this model and guard as JSON, for whoever looks into the bundle. */
+  readonly evidence?: Uint8Array | undefined;
   readonly signers: readonly Signer[];
 }
 
@@ -37,7 +40,7 @@ export interface PackedRelease {
 }
 
 /**
- * Faults: `scan.findings`, `metadata.*`, `bundle.*`, `policy.*`, `guard.*`, `field.*`, `golden.*`,
+ * Faults: `scan.findings`, `maker.evidence`, `metadata.*`, `bundle.*`, `policy.*`, `guard.*`, `field.*`, `golden.*`,
  * `runtime.policy-mismatch`.
  */
 export function packModel(maker: MakerModel, release: Release): Result<PackedRelease> {
@@ -46,6 +49,8 @@ export function packModel(maker: MakerModel, release: Release): Result<PackedRel
     readName(release.hardwareClass);
     readSemver(release.version);
     const waived = need(admitModel(maker.model.bytes, maker.maker.waive));
+    const { evidence, guard } = release;
+    if (evidence !== undefined) evidenceVerdict(evidence, maker.model.sha256, guard);
     const files: PayloadFile[] = [
       { path: 'model.onnx', role: 'model', bytes: maker.model.bytes },
       ...(release.guard === undefined
@@ -54,6 +59,9 @@ export function packModel(maker: MakerModel, release: Release): Result<PackedRel
       ...(release.golden === undefined
         ? []
         : [{ path: 'golden.cbor', role: 'golden', bytes: release.golden } as const]),
+      ...(evidence === undefined
+        ? []
+        : [{ path: EVIDENCE_PATH, role: 'notice', bytes: evidence } as const]),
     ];
     const bytes = need(
       packBundleBytes({

@@ -46,6 +46,8 @@ export const GUARD_POLICY_BYTES_MAX: number = 16 * 1024 * 1024;
 export const HASH_CHUNK_BYTES: number = 256 * 1024;
 /** A piece that is read while the one before it is hashed: the hand-over must not count. */
 export const AHEAD_CHUNK_BYTES: number = 1024 * 1024;
+/** An evaluation that a bundle carries: a device fetches and keeps it with the model. */
+export const EVIDENCE_BYTES_MAX: number = 1024 * 1024;
 export const METADATA_JSON_BYTES_MAX: number = 256 * 1024;
 
 // Golden vectors

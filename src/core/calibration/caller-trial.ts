@@ -9,7 +9,7 @@ import type { ValueRange } from '../bundle/io-schema.ts';
 import { judgeCaller } from '../guard/caller-judge.ts';
 import type { CallerSettings } from '../guard/caller-settings.ts';
 import { NO_CALLERS } from '../guard/caller-state.ts';
-import type { ImageLayout, InputLayout, SignalLayout } from '../guard/input-layout.ts';
+import type { ImageLayout, SignalLayout } from '../guard/input-layout.ts';
 import { stridesOf } from '../guard/input-layout.ts';
 import type { GuardPolicy } from '../guard/policy.ts';
 import type { GuardSettings } from '../guard/settings.ts';
@@ -109,45 +109,53 @@ export function* searchingQueries(
 }
 
 /** Frames of one scene in a row, before the sensor turns to the next. */
-const SCENE_FRAMES = 50;
-/** Largest shift of an image or signal against its scene, in pixels or samples. */
+export const SCENE_FRAMES = 50;
+/** Largest shift of an image against its scene, in pixels. */
 const SHIFT_MAX = 4;
 /** Noise of a camera: the most, as a share of the range. */
-const NOISE = 0.04;
+const CAMERA_NOISE = 0.04;
+/** By how much a window moves on, as a share of its samples. */
+const WINDOW_STEP = 1 / 8;
 
-/** A sensor that looks at one scene for a while: shifted a little, with noise on it. */
-export function* sensorQueries(
+/** A camera that looks at one scene for a while: moved sideways a little, with noise on it. */
+export function* cameraQueries(
   scenes: () => Float32Array,
-  layout: InputLayout,
+  layout: ImageLayout,
   range: ValueRange,
   next: () => number,
 ): Queries {
-  const noise = NOISE * (range.max - range.min);
+  const noise = CAMERA_NOISE * (range.max - range.min);
+  const { step } = stridesOf(layout);
   for (let shift = 0; ; ) {
     const scene = scenes();
     for (let i = 0; i < SCENE_FRAMES; i++) {
       if (i % 4 === 0) {
         shift = Math.max(-SHIFT_MAX, Math.min(SHIFT_MAX, shift + Math.floor(next() * 3) - 1));
       }
-      const moved = layout.kind === 'table' ? scene : shifted(scene, layout, shift);
-      yield moved.map((value) => clamped(value + noise * (next() - next()), range));
+      yield scene.map((_, at) => {
+        const column = Math.floor(at / step) % layout.width;
+        const from = Math.min(layout.width - 1, Math.max(0, column + shift));
+        const value = scene[at + (from - column) * step] as number;
+        return clamped(value + noise * (next() - next()), range);
+      });
     }
   }
 }
 
-/** Along the last axis, the edge repeated. */
-function shifted(
-  frame: Float32Array,
-  layout: ImageLayout | SignalLayout,
-  by: number,
-): Float32Array {
+/** A window that slides along one recording for a while; the recording is the row over and over. */
+export function* windowQueries(scenes: () => Float32Array, layout: SignalLayout): Queries {
   const { step } = stridesOf(layout);
-  const width = layout.kind === 'image' ? layout.width : layout.samples;
-  return frame.map((_, at) => {
-    const column = Math.floor(at / step) % width;
-    const from = Math.min(width - 1, Math.max(0, column + by));
-    return frame[at + (from - column) * step] as number;
-  });
+  const { samples } = layout;
+  for (;;) {
+    const scene = scenes();
+    for (let i = 0; i < SCENE_FRAMES; i++) {
+      const by = Math.round(i * WINDOW_STEP * samples);
+      yield scene.map((_, at) => {
+        const sample = Math.floor(at / step) % samples;
+        return scene[at + (((sample + by) % samples) - sample) * step] as number;
+      });
+    }
+  }
 }
 
 /** Softmax probability of one class; 0 where there is no answer. */

@@ -122,9 +122,10 @@ export function scoreOf({ scores, stopped, atRisk }: ScoredRow, name: ScoreName)
   const { novelty, input, perturbation } = scores;
   if (name === PAIR) return Math.min(novelty?.p ?? 0, input?.p ?? 1);
   if (name !== GUARD) return scores[name]?.usualness ?? -Infinity;
-  const probed = atRisk ? perturbation?.usualness : undefined;
-  const least = Math.min(novelty?.usualness ?? -Infinity, input?.usualness ?? 0, probed ?? 0);
-  return stopped ? -Infinity : least;
+  // Usualness is above 0 where p is above the share: what is absent must not cap it.
+  const judged = [novelty, input, atRisk ? perturbation : undefined];
+  const least = Math.min(...judged.map((check) => check?.usualness ?? Infinity));
+  return stopped || novelty === undefined ? -Infinity : least;
 }
 
 /**
