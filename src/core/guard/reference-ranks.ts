@@ -53,6 +53,8 @@ export function ranksScore(ranks: ReferenceRanks, values: ArrayLike<number>): nu
  */
 export function referenceLogP(sorted: Float64Array, sides: Sides, value: number): number {
   if (!Number.isFinite(value)) return -Infinity;
+  const inside = sides === 'two' ? shareInside(sorted, value) : undefined;
+  if (inside !== undefined) return Math.min(0, Math.LN2 + Math.log(inside));
   const large = logShare(sorted, value, -1);
   if (sides === 'one') return large;
   return Math.min(0, Math.LN2 + Math.min(large, logShare(sorted, value, 1)));
@@ -133,6 +135,20 @@ function logShare(sorted: Float64Array, value: number, sign: 1 | -1): number {
   }
   const right = entry(sorted, atMost, sign);
   return Math.log((atMost + (turned - left) / (right - left)) / (n + 1));
+}
+
+/**
+ * The smaller of both shares in one search, where most values lie: between two reference values and
+ * equal to none. Elsewhere `undefined`.
+ */
+function shareInside(sorted: Float64Array, value: number): number | undefined {
+  const n = sorted.length;
+  if (!(value > (sorted[0] as number) && value < (sorted[n - 1] as number))) return undefined;
+  const atMost = countAtMost(sorted, value, 1);
+  const left = sorted[atMost - 1] as number;
+  if (left === value) return undefined;
+  const part = (value - left) / ((sorted[atMost] as number) - left);
+  return Math.min(atMost + part, n - atMost + 1 - part) / (n + 1);
 }
 
 function tailUnit(sorted: Float64Array, sign: 1 | -1): number {

@@ -170,3 +170,24 @@ describe('reference ranks as bytes', () => {
     expect(read(map(changes))).toMatchObject({ ok: false, fault: { code } });
   });
 });
+
+describe('two sides', () => {
+  it('are twice the smaller of one side and of the mirrored one, wherever the value lies', () => {
+    const values = fc.array(fc.double({ min: -100, max: 100, noNaN: true }), { minLength: 2 });
+    fc.assert(
+      fc.property(values, fc.double({ min: -120, max: 120, noNaN: true }), (column, any) => {
+        const sorted = Float64Array.from(column).sort();
+        const mirrored = sorted.map((value) => -value).reverse();
+        // Anywhere, at a reference value, and between two of them.
+        const [a, b] = [sorted[0] as number, sorted[1] as number];
+        for (const value of [any, a, sorted.at(-1) as number, (a + b) / 2]) {
+          const both = referenceLogP(sorted, 'two', value);
+          const large = referenceLogP(sorted, 'one', value);
+          const small = referenceLogP(mirrored, 'one', -value);
+          const wanted = Math.min(0, Math.LN2 + Math.min(large, small));
+          expect(both).toBeCloseTo(wanted, 9);
+        }
+      }),
+    );
+  });
+});
