@@ -20,7 +20,10 @@ export const grammar: Grammar = parseCddl(
 );
 /** What CDDL cannot say: the rule, and the faults of the readers that hold it. */
 export const BEYOND: readonly [rule: string, faults: RegExp][] = [
-  ['a text is as long as its UTF-16 units', /longer than \d+ characters|no short text|than short/],
+  [
+    'a text is as long as its UTF-16 units',
+    /longer than \d+ characters|no short text|than short|text of 1 to \d+ characters/,
+  ],
   ['a document has so many bytes and items', /^cbor\.(size|items):/],
   ['names of ports are unique', /need at least one, unique names/],
   ['one output at most has a role', /more than one output has the role/],
@@ -35,6 +38,10 @@ export const BEYOND: readonly [rule: string, faults: RegExp][] = [
   ['scores and statistics are finite and possible', /^policy\.values:/],
   ['scores ascend', /^policy\.order:/],
   ['the shares of the checks add up to 1', /^policy\.shares:/],
+  ['a list has an entry for each class or statistic', /entries, not \d|(sorted|counts) has more/],
+  ['there are no more directions than features', /components is \d+, outside/],
+  ['a scene is no smaller than what is near', /scene-distance is \S+, outside/],
+  ['usual frames are no evidence against a caller', /below noveltyLevel/],
   ['rank and threshold follow from the promise', /^policy\.rank:|checks\.rank is \d+, outside/],
   ['golden vectors are alike, with a tolerance for each output', /^golden\.vectors:/],
   ['golden data fill their dimensions', /^golden\.tensor:/],

@@ -55,10 +55,10 @@ import {
   OPERATOR_KEY,
   ORDER_CONTEXT,
   ORDERS,
-  POLICIES,
   REVOCATION_LISTS,
   ROOTS,
 } from './cddl-documents.ts';
+import { POLICIES, WHOLE_SETTINGS } from './cddl-policies.ts';
 
 const project = resolve(import.meta.dirname, '../..');
 const MAC_KEY = new Uint8Array(32).fill(5);
@@ -86,6 +86,12 @@ function readMetadata(bytes: Uint8Array): Result<unknown> {
     const safe = need(parseSafeOutput(meta.safeOutput));
     need(safeOutputTensors(safe, meta.io, settings.probabilitySumTolerance));
   });
+}
+
+const QUERY: CborMap = new Map([['kind', 'query']]);
+
+function readSettings(bytes: Uint8Array): Result<unknown> {
+  return attempt(() => need(parseGuardSettings(need(decodeCbor(bytes)))));
 }
 
 function readFloor(body: Uint8Array): Result<unknown> {
@@ -204,8 +210,24 @@ describe('the CDDL and the readers agree on every change of', () => {
   });
 
   it.each(['contract-only', 'full, every member'])('metadata: %s', (name) => {
-    const meta = plain(metadataBytesOf(BUNDLES[name] as Uint8Array));
-    expectAgreementOnDamage('metadata', opened(meta), readMetadata);
+    const meta = plain(metadataBytesOf(BUNDLES[name] as Uint8Array)) as CborMap;
+    // The members of whole settings are damaged below, where nothing else is read each time.
+    const few: CborMap = new Map([['frozenFrames', 5]]);
+    expectAgreementOnDamage('metadata', opened(new Map([...meta, ['guard', few]])), readMetadata);
+  });
+
+  it('guard settings with every member', () => {
+    expectAgreementOnDamage('guard-settings', opened(WHOLE_SETTINGS), readSettings);
+  });
+
+  it('the principals of guard settings', () => {
+    const settings = (names: readonly string[]): CborMap =>
+      new Map([['callers', new Map([['principals', new Map(names.map((n) => [n, QUERY]))]])]]);
+    const many = (count: number): string[] => Array.from({ length: count }, (_, i) => `${i}`);
+    const x = (count: number): string[] => ['x'.repeat(count)];
+    for (const names of [[], many(32), many(33), x(0), x(128), x(129), ['\u20ac'.repeat(129)]]) {
+      expectAgreement('guard-settings', encodeCbor(settings(names)), readSettings, names.join());
+    }
   });
 
   it.each(Object.entries(POLICIES))('a guard policy: %s', (_, policy) => {

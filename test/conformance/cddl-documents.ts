@@ -7,10 +7,8 @@ import { readManifestEntry } from '../../src/core/bundle/layout.ts';
 import { decodeMetadata, FILE_ROLES, type ModelMetadata } from '../../src/core/bundle/metadata.ts';
 import type { PackInput, PayloadFile } from '../../src/core/bundle/pack.ts';
 import { bytesSource } from '../../src/core/bundle/source.ts';
-import { fitGuardPolicy } from '../../src/core/calibration/fit.ts';
 import { type CborKey, type CborMap, cborMap } from '../../src/core/cose/value.ts';
 import type { Signer } from '../../src/core/crypto/ed25519.ts';
-import { encodeGuardPolicy } from '../../src/core/guard/policy-codec.ts';
 import type { Tensor } from '../../src/core/numeric/tensor.ts';
 import { openEnvelope } from '../../src/core/suit/envelope.ts';
 import { encodeBirth } from '../../src/core/telemetry/birth.ts';
@@ -26,7 +24,6 @@ import {
 import { draftRevocations } from '../../src/core/trust/revocation.ts';
 import { decodeRoot, type RootSet, sealRoot } from '../../src/core/trust/root.ts';
 import { keyOf, METADATA, MODEL, packed, RELEASE } from '../core/bundle/specimen.ts';
-import { simulatedInput, simulatedModel } from '../core/calibration/simulated.ts';
 import { birth, birthHead, event, health, sealed } from '../core/telemetry/samples.ts';
 import {
   mlDsaKeyOf,
@@ -37,6 +34,7 @@ import {
   ROOT_KEY,
   roleOf,
 } from '../core/trust/trusting.ts';
+import { MODEL_SHA256, POLICIES, WHOLE_SETTINGS } from './cddl-policies.ts';
 
 const digest = new Uint8Array(32).fill(3);
 const LATIN = 'x'.repeat(64);
@@ -86,44 +84,9 @@ const WHOLE_METADATA: Omit<ModelMetadata, 'files'> = {
   intendedUses: ['tests'],
   prohibitedUses: ['anything else', ''],
   waived: ['scan.custom-domain'],
-  guard: cborMap(
-    [
-      'actions',
-      cborMap(
-        ['contract', 'withhold'],
-        ['sensor', 'flag'],
-        ['novelty', 'substitute'],
-        ['output', 'withhold'],
-        ['inference', 'substitute'],
-      ),
-    ],
-    ['frozenFrames', 5],
-    ['lastGoodMaxAgeMs', 500],
-    ['holdMaxMs', 5000],
-    ['holdsMax', 2],
-    ['shadow', true],
-    ['probabilitySumTolerance', 0.01],
-  ),
+  guard: WHOLE_SETTINGS,
   safeOutput,
   provenance: cborMap(['data', ['recorded', 2026, null]], [7, cborMap(['deep', 1e300])]),
-};
-
-const fitted = simulatedInput(simulatedModel(3, 4));
-const modelSha256 = new Uint8Array(32).fill(7);
-
-export const POLICIES: Readonly<Record<string, Uint8Array>> = {
-  full: encodeGuardPolicy(need(fitGuardPolicy({ ...fitted, modelSha256 }))),
-  reduced: encodeGuardPolicy(
-    need(
-      fitGuardPolicy({
-        ...fitted,
-        modelSha256,
-        outputs: { scores: 'logits' },
-        fit: { logits: fitted.fit.logits, sha256: fitted.fit.sha256 },
-        calibration: { logits: fitted.calibration.logits, sha256: fitted.calibration.sha256 },
-      }),
-    ),
-  ),
 };
 
 const whole = (...values: number[]): Tensor => {
@@ -135,12 +98,12 @@ const sharp = { absolute: 0, relative: 0 };
 
 export const GOLDENS: Readonly<Record<string, Uint8Array>> = {
   plain: encodeGolden({
-    modelSha256,
+    modelSha256: MODEL_SHA256,
     tolerances: new Map([['y', { absolute: 0.125, relative: 0.0625 }]]),
     vectors: [{ inputs: new Map([['x', whole(1, 2)]]), outputs: new Map([['y', halves]]) }],
   }),
   texts: encodeGolden({
-    modelSha256,
+    modelSha256: MODEL_SHA256,
     tolerances: new Map([
       ['label', sharp],
       ['count', sharp],
@@ -157,7 +120,7 @@ export const GOLDENS: Readonly<Record<string, Uint8Array>> = {
 
 /** A float16 of infinity: right in form. */
 export const INFINITE_GOLDEN: Uint8Array = encodeGolden({
-  modelSha256,
+  modelSha256: MODEL_SHA256,
   tolerances: new Map([['y', sharp]]),
   vectors: [1, 2].map(() => {
     const y: Tensor = { ...halves, data: Uint16Array.of(0x7c00) };
@@ -187,7 +150,7 @@ const INPUTS: Readonly<Record<string, Partial<PackInput>>> = {
   },
   'full, every member': {
     metadata: WHOLE_METADATA,
-    files: [MODEL, policyFile('full'), ...everyRole],
+    files: [MODEL, policyFile('full, every part, of images'), ...everyRole],
     sequenceNumber: Number.MAX_SAFE_INTEGER,
     signers: [11, 12, 13, 14, 15, 16, 17, 18].map(keyOf),
   },
@@ -349,6 +312,8 @@ export const EVENTS: readonly EdgeEvent[] = [
     ],
   },
   { ...frame, type: 'output.finding' },
+  { ...frame, type: 'anomaly.drift', findings: [{ code: 'drift.input', value: 130.5 }] },
+  { ...frame, type: 'anomaly.caller', principal: 'press', findings: [{ code: 'caller.rate' }] },
   { type: 'inference.deadline', frame: 1, deadlineMs: 50 },
   { type: 'inference.worker-respawned', cause: 'deadline', respawns: 1 },
   { type: 'inference.budget-exhausted', respawns: 3 },

@@ -16,6 +16,7 @@ import { FILE_ROLES } from '../../src/core/bundle/metadata.ts';
 import { bytesSource } from '../../src/core/bundle/source.ts';
 import { COSE_FAULTS } from '../../src/core/cose/faults.ts';
 import { CRYPTO_FAULTS } from '../../src/core/crypto/faults.ts';
+import { parseCallerSettings } from '../../src/core/guard/caller-settings.ts';
 import { GUARD_FAULTS } from '../../src/core/guard/faults.ts';
 import { POLICY_FAULTS } from '../../src/core/guard/policy-faults.ts';
 import { DEFAULT_GUARD_SETTINGS } from '../../src/core/guard/settings.ts';
@@ -122,6 +123,10 @@ describe('bundle-format.md', () => {
         'guard/policy-codec',
         'guard/settings',
       ],
+      ...['guard/sensor-settings', 'guard/temporal-output', 'guard/output-minimisation'],
+      ...['guard/caller-settings', 'guard/caller-reference', 'guard/drift-policy', 'guard/pca'],
+      ...['guard/input-policy', 'guard/input-layout', 'guard/image-statistics'],
+      ...['guard/reference-ranks', 'guard/perturbation'],
       ...['guard/safe-output', 'telemetry/envelope'],
     ];
     const held = readers.flatMap((name) => {
@@ -189,13 +194,28 @@ describe('bundle-format.md', () => {
       expect(text).toContain(`| \`${type}\` | ${severityOf(type)} |`);
     }
     for (const role of FILE_ROLES) expect(text).toContain(`| \`${role}\` |`);
-    const { actions, ...numbers } = DEFAULT_GUARD_SETTINGS;
-    for (const [name, value] of Object.entries(numbers)) {
+    const { actions, callers, ...settings } = DEFAULT_GUARD_SETTINGS;
+    const { principals, undeclared, ...evidence } = callers;
+    for (const [name, value] of leaves({ ...settings, evidence })) {
       expect(text).toMatch(new RegExp(`^\\| \`${name}\` \\|.*\\| ${value} \\|$`, 'm'));
     }
+    const sensor = need(parseCallerSettings({ principals: { eye: { kind: 'sensor' } } }));
+    for (const [name, value] of Object.entries(undeclared)) {
+      const seen = Reflect.get(sensor.principals.get('eye') ?? {}, name);
+      expect(text).toMatch(new RegExp(`^\\| \`${name}\` \\|.*\\| ${value}, ${seen} \\|$`, 'm'));
+    }
+    expect(principals.size).toBe(0);
     expect(actions).toEqual({
-      ...{ contract: 'substitute', sensor: 'substitute', novelty: 'flag' },
-      ...{ output: 'substitute', inference: 'substitute' },
+      ...{ contract: 'substitute', sensor: 'substitute', output: 'substitute' },
+      ...{ input: 'flag', novelty: 'flag', perturbation: 'flag', drift: 'flag' },
+      ...{ caller: 'withhold', inference: 'substitute' },
     });
   });
 });
+
+/** Members and members of members. */
+function leaves(settings: object): [name: string, value: unknown][] {
+  return Object.entries(settings).flatMap(([name, value]) =>
+    typeof value === 'object' ? leaves(value) : [[name, value] as [string, unknown]],
+  );
+}
