@@ -14,12 +14,19 @@ import type { Kernels } from '../numeric/kernels.ts';
 import type { NamedTensors } from '../numeric/tensor.ts';
 import { judgeCaller } from './caller-judge.ts';
 import { planCaller } from './caller-plan.ts';
-import { principalOf } from './caller-settings.ts';
 import { type CallersState, NO_CALLERS } from './caller-state.ts';
-import { type Decision, decide, type LastGood, type Source, type Verdict } from './decision.ts';
+import { type Decision, decide, type Source, type Verdict } from './decision.ts';
 import { DRIFT_AT_START, type DriftState, midP, stepDrift } from './drift.ts';
 import { type Finding, finding } from './findings.ts';
-import { FROZEN_AT_START, type FrozenState, stepFrozen } from './frozen-frame.ts';
+import {
+  type FrameStreams,
+  isSensor,
+  NO_STREAMS,
+  nextLastGood,
+  streamOf,
+  withStream,
+} from './frame-streams.ts';
+import { stepFrozen } from './frozen-frame.ts';
 import { checkInput, type InputLimits, ONE_ROW } from './input-contract.ts';
 import { inputScore, statisticsOf, strangestStatistic } from './input-statistics.ts';
 import { type CheckScore, judgeScore } from './joint.ts';
@@ -27,15 +34,10 @@ import { type Mode, mayInfer } from './mode.ts';
 import { type ProbeState, probesAtStart } from './perturbation.ts';
 import type { GuardPolicy } from './policy.ts';
 import { alarmFinding, notScored, probeFindings, type Seen, seeOutputs } from './seen-frame.ts';
-import {
-  SENSOR_AT_START,
-  type SensorCheck,
-  type SensorState,
-  sensorCheck,
-} from './sensor-faults.ts';
+import { type SensorCheck, sensorCheck } from './sensor-faults.ts';
 import type { GuardSettings } from './settings.ts';
 import type { NamedSizes } from './shape.ts';
-import { stepTemporal, TEMPORAL_AT_START, type TemporalState } from './temporal-output.ts';
+import { stepTemporal } from './temporal-output.ts';
 
 export interface GuardParts {
   readonly schema: IoSchema;
@@ -50,6 +52,9 @@ export interface GuardParts {
   readonly probeKey?: Uint8Array | undefined;
 }
 
+/** Of a frame that cannot be told whose it is: a caller, in doubt. */
+const NOBODY: FrameContext = { principal: '' };
+
 /** What comes with a frame. */
 export interface FrameContext {
   /** Who asks; without a name it is the device's own program, which no budget binds. */
@@ -62,24 +67,18 @@ export interface FrameContext {
 export interface GuardState {
   /** Frames that were planned. */
   readonly frames: number;
-  readonly frozen: FrozenState;
-  readonly sensors: SensorState;
-  readonly temporal: TemporalState;
+  readonly streams: FrameStreams;
   readonly drift: DriftState;
   readonly callers: CallersState;
   readonly probes: ProbeState | undefined;
-  readonly lastGood: LastGood | undefined;
 }
 
 export const GUARD_AT_START: GuardState = {
   frames: 0,
-  frozen: FROZEN_AT_START,
-  sensors: SENSOR_AT_START,
-  temporal: TEMPORAL_AT_START,
+  streams: NO_STREAMS,
   drift: DRIFT_AT_START,
   callers: NO_CALLERS,
   probes: undefined,
-  lastGood: undefined,
 };
 
 export interface Plan {
@@ -117,8 +116,11 @@ export interface Guard {
    * frame came.
    */
   plan(state: GuardState, inputs: NamedTensors, nowMs: MonotonicMs, context?: FrameContext): Plan;
-  /** The plan for a frame that `admitTensors` refused, so that it gets a verdict as well. */
-  planRefused(state: GuardState, fault: Fault): Plan;
+  /**
+   * The plan for a frame that `admitTensors` refused, so that it gets a verdict as well. Whoever sent
+   * it is nobody in particular unless the context names him.
+   */
+  planRefused(state: GuardState, fault: Fault, context?: FrameContext): Plan;
   /**
    * After the inference. `ran` is what it gave, snapshots that no one writes to any more, or its
    * fault; `undefined` when it did not run. Outputs of a frame that was not to run are ignored.
@@ -153,13 +155,13 @@ export function createGuard(parts: GuardParts): Guard {
   return {
     plan: (state, inputs, nowMs, context = {}) =>
       planFrame(parts, limits, sensors, started(parts, state, nowMs), inputs, nowMs, context),
-    planRefused: (state, fault) => ({
+    planRefused: (state, fault, { principal } = NOBODY) => ({
       state: { ...state, frames: state.frames + 1 },
       findings: [finding('contract.not-tensors', `${fault.code}: ${fault.message}`)],
       runInference: false,
       sizes: new Map(),
       input: undefined,
-      principal: undefined,
+      principal,
     }),
     see(plan, inputs, ran, nowMs) {
       const result = plan.runInference ? ran : undefined;
@@ -188,23 +190,29 @@ function planFrame(
 ): Plan {
   const { schema, settings, policy } = parts;
   const { findings, sizes } = checkInput(schema, inputs, limits);
-  const plan = { state, findings, sizes, principal, input: undefined };
-  // A broken frame does not touch the count: bad frames between equal ones do not thaw a sensor.
-  if (findings.length > 0) return { ...plan, runInference: false };
-  const still =
-    settings.frozenFrames === 0
-      ? { state: state.frozen, findings: [] }
-      : stepFrozen(state.frozen, inputs, settings.frozenFrames);
-  const sensed = sensors.step(state.sensors, inputs, capturedAtMs);
-  const input = judgedInput(policy, inputs);
+  // Whoever sends a broken frame has asked all the same: a caller who is shut out gains nothing by it.
   const asked =
     principal === undefined
       ? { state: state.callers, findings: [] }
       : planCaller(state.callers, settings.callers, principal, nowMs);
+  const counted = { ...state, callers: asked.state };
+  const plan = { state: counted, sizes, principal, input: undefined };
+  // A broken frame does not touch the count: bad frames between equal ones do not thaw a sensor.
+  if (findings.length > 0) {
+    return { ...plan, findings: [...findings, ...asked.findings], runInference: false };
+  }
+  const stream = streamOf(state.streams, principal);
+  const still =
+    settings.frozenFrames === 0
+      ? { state: stream.frozen, findings: [] }
+      : stepFrozen(stream.frozen, inputs, settings.frozenFrames);
+  const sensed = sensors.step(stream.sensors, inputs, capturedAtMs);
+  const next = { ...stream, frozen: still.state, sensors: sensed.state };
+  const input = judgedInput(policy, inputs);
   const sensorFindings = [...still.findings, ...sensed.findings];
   return {
     ...plan,
-    state: { ...state, frozen: still.state, sensors: sensed.state, callers: asked.state },
+    state: { ...counted, streams: withStream(state.streams, settings.callers, principal, next) },
     findings: [...sensorFindings, ...inputFindings(policy, inputs, input), ...asked.findings],
     input,
     runInference:
@@ -236,8 +244,8 @@ function inputFindings(
   const { input, layout } = policy.input;
   const tensor = inputs.get(input);
   const statistics = tensor && statisticsOf(layout, tensor);
-  if (statistics === undefined) {
-    return [notScored('input.not-scored', 'the input has no statistics', judged)];
+  if (statistics === undefined || !Number.isFinite(judged.score)) {
+    return [notScored('input.not-scored', 'the input has no finite statistics', judged)];
   }
   const strangest = strangestStatistic(policy.input, statistics);
   const also = strangest && `strangest is ${strangest.name}, ${strangest.value.toPrecision(4)}`;
@@ -255,12 +263,14 @@ function judgeFrame(
   const { schema, settings, safeOutput, policy } = parts;
   const { outputs: modelOutputs, fault } = seen;
   const findings = [...plan.findings, ...seen.findings];
-  let { temporal } = plan.state;
+  const { principal, state } = plan;
+  const stream = streamOf(state.streams, principal);
+  let { temporal } = stream;
   if (modelOutputs === undefined) {
     const wanted = plan.runInference && (fault !== undefined || mayInfer(mode));
     if (wanted) findings.push(inferenceFinding(fault));
   } else {
-    if (policy !== undefined && probed !== undefined) {
+    if (policy !== undefined && (seen.probe ?? probed) !== undefined) {
       findings.push(...probeFindings(policy, seen, probed));
     }
     if (!seen.findings.some(({ check }) => check === 'output')) {
@@ -275,8 +285,9 @@ function judgeFrame(
   // enough; what is stricter holds for every frame until then.
   const stands = settings.actions.drift === 'flag' ? drift.raised : drift.findings;
   findings.push(...stands, ...callers.findings);
-  const lastGood = plan.state.lastGood;
+  const { lastGood } = stream;
   const decision = decide(findings, settings, { modelOutputs, safeOutput, lastGood, nowMs, mode });
+  const next = { temporal, lastGood: nextLastGood(stream, settings, decision, nowMs) };
   const judgement: Judgement = {
     ...decision,
     ...(seen.novelty && { novelty: scored(seen.novelty) }),
@@ -287,12 +298,11 @@ function judgeFrame(
   };
   return {
     state: {
-      ...plan.state,
-      temporal,
+      ...state,
+      streams: withStream(state.streams, settings.callers, principal, { ...stream, ...next }),
       drift: drift.state,
       callers: callers.state,
       probes: seen.probes,
-      lastGood: nextLastGood(settings, plan.state, decision, nowMs),
     },
     judgement,
   };
@@ -304,7 +314,8 @@ function scored({ score, p }: CheckScore): { readonly score: number; readonly p:
 
 /**
  * Bets only on frames of the device's own sensors: what a caller chose to send says nothing of them.
- * Broken frames do not count, and neither do faults of the sensor, which have findings of their own.
+ * Broken frames do not count, and neither do faults of the sensor, which have findings of their own,
+ * nor frames whose novelty could not be judged. An alarm that stands is found in all of them.
  */
 function driftOf(
   { policy, settings }: GuardParts,
@@ -312,21 +323,18 @@ function driftOf(
   { novelty, logits, outputs }: Seen,
   findings: readonly Finding[],
 ) {
-  const none = { state: state.drift, findings: [], raised: [] };
-  if (policy?.drift === undefined || outputs === undefined) return none;
-  if (principal !== undefined && principalOf(settings.callers, principal).kind !== 'sensor') {
-    return none;
-  }
-  const broken = findings.some(({ check }) => check === 'sensor');
-  const bet = (judged: CheckScore | undefined, check: 'novelty' | 'input'): number | undefined => {
-    const bank = policy.checks.scales[check]?.halfB;
-    const counts = judged !== undefined && Number.isFinite(judged.score) && !broken;
-    return counts && bank !== undefined ? midP(bank, judged.score) : undefined;
-  };
+  if (policy?.drift === undefined) return { state: state.drift, findings: [], raised: [] };
+  const broken = outputs === undefined || findings.some(({ check }) => check === 'sensor');
+  const known = novelty !== undefined && Number.isFinite(novelty.score);
+  const counts = known && !broken && isSensor(settings.callers, principal);
+  if (!counts) return stepDrift(state.drift, policy.drift, {});
+  const { scales } = policy.checks;
+  const rank = (judged: CheckScore | undefined, bank: Float64Array | undefined) =>
+    judged && bank && Number.isFinite(judged.score) ? midP(bank, judged.score) : undefined;
   return stepDrift(state.drift, policy.drift, {
-    noveltyP: bet(novelty, 'novelty'),
-    inputP: bet(input, 'input'),
-    class: broken || logits === undefined ? undefined : topClass(logits),
+    noveltyP: rank(novelty, scales.novelty?.halfB),
+    inputP: rank(input, scales.input?.halfB),
+    class: logits && topClass(logits),
   });
 }
 
@@ -354,17 +362,6 @@ function topClass(logits: Float32Array): number {
     if ((logits[j] as number) > (logits[top] as number)) top = j;
   }
   return top;
-}
-
-/** Nothing is kept when the settings never use it. */
-function nextLastGood(
-  settings: GuardSettings,
-  { lastGood }: GuardState,
-  { verdict, outputs }: Decision,
-  nowMs: MonotonicMs,
-): LastGood | undefined {
-  if (settings.lastGoodMaxAgeMs === 0) return undefined;
-  return verdict === 'release' && outputs !== undefined ? { outputs, atMs: nowMs } : lastGood;
 }
 
 /** The engine's fault; a caller that gives neither outputs nor a fault did not run it. */

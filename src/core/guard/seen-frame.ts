@@ -23,7 +23,7 @@ import {
 import type { GuardPolicy } from './policy.ts';
 import type { GuardSettings } from './settings.ts';
 import type { NamedSizes } from './shape.ts';
-import { squeeze } from './squeeze.ts';
+import { type SqueezeKind, squeeze, squeezeKind } from './squeeze.ts';
 import { asFloat32 } from './values.ts';
 
 export interface Seen {
@@ -71,10 +71,15 @@ export function seeOutputs(
   const seen = { ...none, ...judged, findings: [...contract, ...judged.findings] };
   const { perturbation } = policy;
   if (perturbation === undefined || probes === undefined) return seen;
+  // Without scores there is nothing to compare with, and a finding that says so.
+  if (judged.logits === undefined) return seen;
   const noveltyP = judged.novelty?.p ?? Number.NaN;
   if (!wantsProbe(perturbation, probes, { noveltyP, nowMs, frame })) return seen;
-  const probe = smoothedFrame(schema, inputs);
-  if (probe === undefined) return seen;
+  const probe = smoothedAs(perturbation.kind, schema, inputs);
+  if (probe === undefined) {
+    const words = `the frame cannot be smoothed by ${perturbation.kind}`;
+    return { ...seen, findings: [...seen.findings, finding('perturbation.not-scored', words)] };
+  }
   return { ...seen, probe, probes: countProbe(perturbation, probes, nowMs) };
 }
 
@@ -110,18 +115,19 @@ function noveltyFindings(judged: CheckScore | undefined): readonly Finding[] {
 
 /**
  * The finding of a probed frame, if there is one. `probed` is what the smoothed frame gave, or its
- * fault.
+ * fault; `undefined` when it did not run, though it was asked for.
  */
 export function probeFindings(
   policy: GuardPolicy,
   seen: Seen,
-  probed: Result<NamedTensors>,
+  probed: Result<NamedTensors> | undefined,
 ): readonly Finding[] {
   const { perturbation, outputs, checks } = policy;
   if (perturbation === undefined || seen.logits === undefined) return [];
-  const after = probed.ok ? rowOf(probed.value, outputs.scores) : undefined;
+  const after = probed?.ok === true ? rowOf(probed.value, outputs.scores) : undefined;
   if (after === undefined) {
-    const why = probed.ok ? 'no scores' : `${probed.fault.code}: ${probed.fault.message}`;
+    const fault = probed?.ok === false ? `${probed.fault.code}: ${probed.fault.message}` : '';
+    const why = fault || (probed === undefined ? 'nothing, as it was not run' : 'no scores');
     return [finding('perturbation.not-scored', `the smoothed frame gave ${why}`)];
   }
   const unstable = instability(seen.logits, after);
@@ -165,6 +171,18 @@ export function smoothedFrame(schema: IoSchema, inputs: NamedTensors): NamedTens
   if (input === undefined || layout === undefined || tensor === undefined) return undefined;
   const changed = squeeze(tensor, layout);
   return changed && new Map(inputs).set(input.name, changed);
+}
+
+/** By the filter that the policy was calibrated with, and by no other. */
+function smoothedAs(
+  kind: SqueezeKind,
+  schema: IoSchema,
+  inputs: NamedTensors,
+): NamedTensors | undefined {
+  const [input] = schema.inputs;
+  const layout = input && inputLayout(input);
+  const same = layout !== undefined && squeezeKind(layout) === kind;
+  return same ? smoothedFrame(schema, inputs) : undefined;
 }
 
 function rowOf(outputs: NamedTensors, name: string): Float32Array | undefined {

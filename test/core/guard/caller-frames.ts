@@ -2,7 +2,11 @@
 import type { MonotonicMs } from '../../../src/core/base/time.ts';
 import { fitCallerReference } from '../../../src/core/calibration/fit-callers.ts';
 import { seededNumbers } from '../../../src/core/calibration/seeded-numbers.ts';
-import { type CallerFrame, judgeCaller } from '../../../src/core/guard/caller-judge.ts';
+import {
+  type CallerFrame,
+  type CallerRules,
+  judgeCaller,
+} from '../../../src/core/guard/caller-judge.ts';
 import type { CallerReference } from '../../../src/core/guard/caller-reference.ts';
 import {
   type CallerSettings,
@@ -59,7 +63,7 @@ export function judgeAll(
   frames: () => CallerFrame,
   count: number,
   name = 'someone',
-  rules = { settings: settings(), reference: REFERENCE as CallerReference | undefined },
+  rules: CallerRules = { settings: settings(), reference: REFERENCE },
 ): Run {
   let state: CallersState = NO_CALLERS;
   for (let at = 1; at <= count; at++) {

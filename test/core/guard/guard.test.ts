@@ -148,7 +148,8 @@ describe('the guard', () => {
     const guard = guardOf();
     const plan = guard.plan(GUARD_AT_START, frame(), ms(0));
     const ran = { ok: true, value: GOOD } as const;
-    expect(judged(guard, plan, frame(), ran, 'NOMINAL', ms(0)).state.lastGood).toBeUndefined();
+    const { state } = judged(guard, plan, frame(), ran, 'NOMINAL', ms(0));
+    expect([...state.streams.values()]).toMatchObject([{ lastGood: undefined }]);
   });
 
   it('judges a failed and a forgotten inference', () => {
