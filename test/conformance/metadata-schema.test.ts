@@ -75,16 +75,32 @@ const WHOLE: Node = {
   },
   guard: {
     actions: {
-      contract: 'withhold',
-      sensor: 'flag',
-      novelty: 'substitute',
-      output: 'withhold',
-      inference: 'withhold',
+      ...{ contract: 'withhold', sensor: 'flag', input: 'hold', novelty: 'substitute' },
+      ...{ perturbation: 'withhold', drift: 'hold', caller: 'substitute' },
+      ...{ output: 'withhold', inference: 'withhold' },
     },
     frozenFrames: 5,
     lastGoodMaxAgeMs: 500,
+    holdMaxMs: 5000,
+    holdsMax: 2,
     shadow: true,
     probabilitySumTolerance: 0.01,
+    sensors: {
+      ...{ stuckChannel: false, dropoutShare: 0.25, saturatedShare: 0.5, deadLines: 3 },
+      ...{ replayFrames: 100, timeOrder: false },
+    },
+    temporal: { flipWindowFrames: 50, flipsMax: 4, changePerSMax: 12.5, confidenceMin: 0.5 },
+    disclosure: { topK: 1, decimals: 2, features: true },
+    callers: {
+      principals: {
+        press: { kind: 'query', perSecond: 2.5, burst: 5, budget: 1000 },
+        'camera 1': { kind: 'sensor' },
+      },
+      undeclared: { perSecond: 1, burst: 2, budget: 100 },
+      ...{ budgetPeriodMs: 3_600_000, alpha: 0.001, noveltyLevel: 0.0625, noveltyShare: 0.25 },
+      ...{ nearShare: 0.2, flipShare: 0.125, quarantineMs: 60_000, kills: 1 },
+      killWindowMs: 120_000,
+    },
   },
   safeOutput: { outputs: { logits: 'worn', map: [0, 0.5, 0, 0, 0, 0, 0, 0] } },
   provenance: { data: ['recorded', 2026], any: { depth: null } },
@@ -133,7 +149,11 @@ const BEYOND: readonly [rule: string, words: RegExp][] = [
   ['one output at most has a role', /more than one output has the role/],
   ['a date is a day of its month', /installExpiry must be a date/],
   ['provenance nests twelve levels at most', /nests too deep/],
-  ['lengths count UTF-16 units, so an emoji counts twice', /is longer than \d+ characters/],
+  [
+    'lengths count UTF-16 units, so an emoji counts twice',
+    /is longer than \d+ characters|text of 1 to \d+ characters/,
+  ],
+  ['usual frames are no evidence against a caller', /below noveltyLevel/],
 ];
 
 const met = new Set<string>();
@@ -218,6 +238,8 @@ describe('firmware-manifests/metadata.schema.json', () => {
     const x = (count: number): string => 'x'.repeat(count);
     const many = (count: number): Json =>
       Object.fromEntries(Array.from({ length: count }, (_, i) => [`output${i}`, []]));
+    const principals = (count: number): Json =>
+      Object.fromEntries(Array.from({ length: count }, (_, i) => [`${i}`, { kind: 'sensor' }]));
     const samples: [path: string, (count: number) => Json, limit: number][] = [
       ['vendor', x, 256],
       ['description', x, 2000],
@@ -229,6 +251,8 @@ describe('firmware-manifests/metadata.schema.json', () => {
       ['safeOutput.outputs', many, 32],
       ['safeOutput.outputs', (n) => ({ [x(n)]: [0] }), 128],
       ['inputs.image.layout', x, 8],
+      ['guard.callers.principals', principals, 32],
+      ['guard.callers.principals', (n) => ({ [x(n)]: { kind: 'query' } }), 128],
     ];
     for (const [path, make, limit] of samples) {
       expectAgreement(changed(path.split('.'), make(limit)), `${path}, ${limit}`);
@@ -237,6 +261,10 @@ describe('firmware-manifests/metadata.schema.json', () => {
       expect(accepts(over), path).toBe(false);
     }
     expectAgreement(changed(['vendor'], '\u{1f980}'.repeat(200)), 'two hundred crabs');
+    for (const name of ['', '\u{1f980}'.repeat(65), '\ud83e', 'a\ud83eb', 'a\nb', '__proto__']) {
+      const principal = JSON.parse(`{ ${JSON.stringify(name)}: { "kind": "query" } }`);
+      expectAgreement(changed(['guard', 'callers', 'principals'], principal), name);
+    }
   });
 
   it.each([
@@ -274,15 +302,9 @@ describe('firmware-manifests/metadata.schema.json', () => {
   });
 
   it('states the defaults that the readers use', () => {
-    const { properties } = (schema['properties'] as Node)['guard'] as { properties: Node };
-    const { actions, ...numbers } = DEFAULT_GUARD_SETTINGS;
-    for (const [name, value] of Object.entries(numbers)) {
-      expect((properties[name] as Node)['default'], name).toBe(value);
-    }
-    for (const [name, value] of Object.entries(actions)) {
-      const stated = (properties['actions'] as { properties: Node }).properties[name] as Node;
-      expect(stated['default'], name).toBe(value);
-    }
+    const { principals: _, ...callers } = DEFAULT_GUARD_SETTINGS.callers;
+    const stated = defaultsOf((schema['properties'] as Node)['guard'] as Node);
+    expect(stated).toEqual({ ...DEFAULT_GUARD_SETTINGS, callers });
   });
 
   it('offers the findings that a scan can have', () => {
@@ -298,6 +320,22 @@ describe('firmware-manifests/metadata.schema.json', () => {
   });
 });
 
+/** What a member refers to, or itself. */
+function meant(member: Node): Node {
+  const ref = typeof member['$ref'] === 'string' ? member['$ref'].split('/').at(-1) : undefined;
+  return ref === undefined ? member : ((schema['$defs'] as Node)[ref] as Node);
+}
+
+/** The defaults of a member of the schema, and of the members that it has. */
+function defaultsOf(member: Node): unknown {
+  const below = meant(member);
+  if (below['properties'] === undefined) return member['default'];
+  const members = Object.entries(below['properties'] as Node);
+  const found = members.map(([name, one]) => [name, defaultsOf(one as Node)] as const);
+  // Of members by name, such as principals, there is none.
+  return Object.fromEntries(found.filter(([, value]) => value !== undefined));
+}
+
 /** The members of every object in the schema, by name. */
 function* membersOf(node: Node): Generator<[name: string, member: Node]> {
   for (const [name, value] of Object.entries(node)) {
@@ -311,7 +349,7 @@ function* membersOf(node: Node): Generator<[name: string, member: Node]> {
 function bounds(node: Node): [path: string[], ends: number[]][] {
   const members = new Map(membersOf(node));
   return PATHS.flatMap((path) => {
-    const stated = members.get(path.at(-1) as string) ?? {};
+    const stated = meant(members.get(path.at(-1) as string) ?? {});
     const ends = [stated['minimum'], stated['maximum']].filter((end) => typeof end === 'number');
     return ends.length === 0 ? [] : [[path, ends] as [string[], number[]]];
   });
