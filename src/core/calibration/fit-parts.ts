@@ -66,8 +66,14 @@ export function fitParts(
   novelty: NoveltyPolicy,
   rows: readonly Float64Array[],
   halves: Halves,
-  { logits, features }: CheckedSet,
+  { count, logits, features }: CheckedSet,
 ): FittedParts {
+  if (input !== undefined && input.calibration.length !== count) {
+    throw refuseCalibration(
+      'calibration.shape',
+      `statistics of ${input.calibration.length} inputs for ${count} calibration rows`,
+    );
+  }
   const inputs = input && need(fitInput(input.name, input.layout, input.fit));
   const unstable = probed && instabilities(logits, probed.logits);
   const tripwire =

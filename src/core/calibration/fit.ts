@@ -12,6 +12,7 @@ import {
   joinChecks,
   SCORED_CHECKS,
   type ScoredCheck,
+  SHARES_TOLERANCE,
   USUALNESS_MIN,
 } from '../guard/joint.ts';
 import {
@@ -39,11 +40,11 @@ import { featureStatistics } from './fit-statistics.ts';
 import { type Head, provenHead } from './head.ts';
 import { labelsOf } from './labels.ts';
 import { type CheckedSet, checkSet, type RecordedOutputs, rowOf } from './rows.ts';
-import { type Halves, sharedRows, splitHalves } from './split.ts';
+import { type Halves, repeatedRows, sharedRows, splitHalves } from './split.ts';
 
 export const CONFIDENCE_DEFAULT = 0.95;
 
-/** Frames that repeat bit by bit occur; a set of which more than this was fitted on is no test. */
+/** Frames that repeat bit by bit occur; a set of which more than this are known is no test. */
 const SHARED_ROWS_MAX = 0.1;
 
 export interface CalibrationInput extends RecordedParts {
@@ -69,7 +70,8 @@ export interface CalibrationInput extends RecordedParts {
 /**
  * Only statistics enter the policy, no rows. The same input gives the same policy.
  *
- * Faults: every `calibration.*` code.
+ * Faults: every `calibration.*` code; `policy.values` and `field.*` for settings of the tripwire or of
+ * drift that are out of range.
  */
 export function fitGuardPolicy(input: CalibrationInput): Result<GuardPolicy> {
   return attempt(() => {
@@ -137,7 +139,7 @@ function join(
     needScores(check, scores[check] as Float64Array);
     needSpread(check, (halfA[check] as Float64Array).toSorted());
   }
-  const shares = given ?? Object.fromEntries(names.map((check) => [check, 1 / names.length]));
+  const shares = sharesOf(names, given);
   const stoppedB = new Set([...halves.b.keys()].filter((i) => stopped?.has(halves.b[i] as number)));
   const joint = joinChecks(shares, halfA, halfB, rank, stoppedB);
   if (joint.threshold > USUALNESS_MIN) return joint;
@@ -145,6 +147,24 @@ function join(
     'calibration.stopped',
     `a deterministic check stops ${stopped?.size} of the calibration rows, more than the ` +
       'false-alarm budget',
+  );
+}
+
+/** Of exactly the checks that there are; equal parts unless given. */
+function sharesOf(
+  names: readonly ScoredCheck[],
+  given: CalibrationInput['shares'],
+): Partial<Record<ScoredCheck, number>> {
+  if (given === undefined)
+    return Object.fromEntries(names.map((check) => [check, 1 / names.length]));
+  const stated = SCORED_CHECKS.filter((check) => given[check] !== undefined);
+  const total = stated.reduce((sum, check) => sum + (given[check] as number), 0);
+  const sane = stated.every((check) => (given[check] as number) > 0);
+  if (sane && `${stated}` === `${names}` && Math.abs(total - 1) <= SHARES_TOLERANCE) return given;
+  const shown = stated.map((check) => `${check} ${given[check]}`).join(', ');
+  throw refuseCalibration(
+    'calibration.shares',
+    `shares ${shown} for the checks ${names.join(', ')}`,
   );
 }
 
@@ -236,7 +256,10 @@ function projectedWidth(d: number): number {
   return d > UNPROJECTED_FEATURES_MAX ? PROJECTED_FEATURES : d;
 }
 
-/** On rows that were fitted on, scores are too good and the threshold would alarm too often. */
+/**
+ * On rows that were fitted on, scores are too good and the threshold would alarm too often; rows that
+ * are repeated are fewer draws than the promise counts.
+ */
 function needFreshRows(fit: CheckedSet, calibration: CheckedSet): void {
   if (equalBytes(fit.sha256, calibration.sha256)) {
     throw refuseCalibration('calibration.same-rows', 'the fit and calibration sets are one file');
@@ -246,6 +269,13 @@ function needFreshRows(fit: CheckedSet, calibration: CheckedSet): void {
     throw refuseCalibration(
       'calibration.same-rows',
       `${shared} of ${calibration.count} calibration rows are in the fit set too`,
+    );
+  }
+  const repeated = repeatedRows(calibration);
+  if (repeated > SHARED_ROWS_MAX * calibration.count) {
+    throw refuseCalibration(
+      'calibration.same-rows',
+      `${repeated} of ${calibration.count} calibration rows repeat an earlier one`,
     );
   }
 }

@@ -38,6 +38,13 @@ export function sharedRows(first: CheckedSet, second: CheckedSet): number {
   return shared;
 }
 
+/** How many rows have the very same outputs as an earlier row of the set. */
+export function repeatedRows(set: CheckedSet): number {
+  const seen = new Set<number>();
+  for (let row = 0; row < set.count; row++) seen.add(rowHash(set, row));
+  return set.count - seen.size;
+}
+
 /** 53 bits of two FNV-like hashes of a row's bit patterns: chance twins are too few to matter. */
 function rowHash(set: CheckedSet, row: number): number {
   let low = 0x811c9dc5;

@@ -160,10 +160,16 @@ export function readJoint(map: Fields, terms: Terms): JointChecks {
       `rank ${rank} with threshold ${threshold}; the promise gives rank ${promised}`,
     );
   }
+  // Each of these rows is one of half B at its strangest check: none lies below all scales.
+  const scaled = Object.values(scales).map((scale) => usualness(scale, scale.halfB[0] as number));
+  if (!(threshold >= Math.min(...scaled) - TIE)) {
+    const words = `${map.at('threshold')} ${threshold} is below every row of half B`;
+    throw refusePolicy('policy.rank', words);
+  }
   return { scales, halfB, rank, threshold };
 }
 
-const SHARES_TOLERANCE = 1e-9;
+export const SHARES_TOLERANCE = 1e-9;
 
 function readScale(map: Fields, { rowsHalfA, rowsHalfB }: Terms): CheckScale {
   const share = map.number('share', Number.MIN_VALUE, 1);

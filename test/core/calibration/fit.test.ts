@@ -242,7 +242,10 @@ describe('fitGuardPolicy refuses', () => {
   });
 
   it('logits of which half say the same', () => {
-    const flat = { width: 3, data: input.calibration.logits.data.map((z, i) => (i < 300 ? 0 : z)) };
+    const flat = {
+      width: 3,
+      data: input.calibration.logits.data.map((z, i) => (i < 300 ? Math.floor(i / 3) : z)),
+    };
     const result = fitGuardPolicy(
       reduced({ ...input, calibration: { ...input.calibration, logits: flat } }),
     );

@@ -6,6 +6,7 @@ import { seededNumbers } from '../../../src/core/calibration/seeded-numbers.ts';
 import {
   createGuard,
   type FrameContext,
+  GUARD_AT_START,
   type Guard,
   type GuardParts,
   type GuardState,
@@ -218,6 +219,16 @@ export function pass(guard: Guard, state: GuardState, given: Pass): Passed {
   const probed =
     given.probed === null ? undefined : seen.probe && (given.probed ?? ran1(seen.probe));
   return { plan, seen, ...guard.judge(plan, seen, mode, ms(atMs), probed) };
+}
+
+/** Passes in turn; the first is made on what the guard knows at its start. */
+export function passAll(guard: Guard, passes: readonly Pass[]): readonly Passed[] {
+  let state = GUARD_AT_START;
+  return passes.map((given) => {
+    const passed = pass(guard, state, given);
+    state = passed.state;
+    return passed;
+  });
 }
 
 export function codes({ judgement }: Passed): readonly string[] {
