@@ -16,7 +16,7 @@ import { evaluationJson, evaluationText } from './evaluate-report.ts';
 import { EXIT_NOT_PASSED } from './exit-codes.ts';
 import { refuseCli } from './faults.ts';
 import { openModelFiles } from './model-files.ts';
-import { writeOutput } from './output-file.ts';
+import { refuseOverwriting, writeOutput } from './output-file.ts';
 import { note, type Progress, progress, say, styled } from './terminal.ts';
 
 export interface EvaluateOptions {
@@ -43,6 +43,10 @@ export interface EvaluateOptions {
  */
 export async function evaluate(options: EvaluateOptions): Promise<void> {
   const sets = options.ood.map(splitSet);
+  const inputs = inputsOf(options, sets);
+  for (const out of [options.json, options.html]) {
+    if (out !== undefined && out !== '-') refuseOverwriting(out, inputs);
+  }
   const guard = need(readFileBounded(options.guard, GUARD_POLICY_BYTES_MAX));
   const policy = need(decodeGuardPolicy(guard));
   const maker = await openModelFiles(options.model, options.metadata);
@@ -70,21 +74,16 @@ export async function evaluate(options: EvaluateOptions): Promise<void> {
     bars.done();
     await maker.engine.close();
   }
-  await write(
-    options,
-    evaluation,
-    sets.map(({ path }) => path),
-  );
+  await write(options, evaluation, inputs);
   if (!evaluation.verdict.passed) process.exitCode = EXIT_NOT_PASSED;
 }
 
 async function write(
   options: EvaluateOptions,
   evaluation: Evaluation,
-  sets: readonly string[],
+  inputs: readonly (string | undefined)[],
 ): Promise<void> {
-  const { json, html, model, guard, test, calibration, metadata } = options;
-  const inputs = [model, guard, test, calibration, metadata, ...sets];
+  const { json, html } = options;
   if (html !== undefined) {
     const { evaluationHtml } = await import('./evaluate-report-html.ts');
     writeOutput(html, utf8(evaluationHtml(evaluation)), inputs);
@@ -99,6 +98,13 @@ async function write(
   for (const file of [json, html]) {
     if (file !== undefined) note(`${styled('green', 'wrote', 'stderr')} ${file}`);
   }
+}
+
+function inputsOf(
+  { model, guard, test, calibration, metadata }: EvaluateOptions,
+  sets: readonly SetArgument[],
+): readonly (string | undefined)[] {
+  return [model, guard, test, calibration, metadata, ...sets.map(({ path }) => path)];
 }
 
 interface SetArgument {

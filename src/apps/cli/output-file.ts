@@ -10,12 +10,17 @@ export function writeOutput(
   bytes: Uint8Array,
   inputs: readonly (string | undefined)[],
 ): void {
+  refuseOverwriting(out, inputs);
+  need(writeFileAtomic(out, [bytes]));
+}
+
+/** The same refusal before any work is done, where there is much of it. */
+export function refuseOverwriting(out: string, inputs: readonly (string | undefined)[]): void {
   const target = realPath(out);
   const same = inputs.find((path) => path !== undefined && realPath(path) === target);
   if (target !== undefined && same !== undefined) {
     throw refuseCli('cli.option', `--out ${out} would overwrite the input ${same}`);
   }
-  need(writeFileAtomic(out, [bytes]));
 }
 
 function realPath(path: string): string | undefined {
