@@ -102,7 +102,11 @@ export function oddValues(grammar: Grammar, rule: string): Odd {
   const literals = literalsBelow(grammar, rule);
   const whole = literals.filter((value) => Number.isSafeInteger(value)) as number[];
   const numbers = new Set(whole.flatMap((n) => [n - 1, n, n + 1]));
-  for (const n of literals) if (typeof n === 'number' && !Number.isSafeInteger(n)) numbers.add(n);
+  for (const n of literals) {
+    if (typeof n !== 'number' || Number.isSafeInteger(n)) continue;
+    // A range that is too narrow shows beyond its ends.
+    for (const near of [n, n * (1 - 1e-9), n * (1 + 1e-9)]) numbers.add(near);
+  }
   for (const n of [0.25, 1.5, -1e-9, 1e101]) numbers.add(n);
   const sizes = [...new Set(whole.filter((n) => n > 0 && n <= 2100))];
   const texts = new Set(literals.filter((value) => typeof value === 'string'));
