@@ -269,8 +269,11 @@ function notEvaluated(
       ? 'there are none for rows of a table'
       : 'none can be done to inputs of this kind',
   );
-  add(attacks.length === 0, 'Attacks', 'they were not asked for (--attacks)');
-  add(callers.length === 0, 'Callers', 'they were not asked for (--callers)');
+  const cannot = 'frames of this kind, or of one value, cannot be changed';
+  const attacked = plan.attacks > 0 ? cannot : 'they were not asked for (--attacks)';
+  const asked = plan.callers ? cannot : 'they were not asked for (--callers)';
+  add(attacks.length === 0, 'Attacks', attacked);
+  add(callers.length === 0, 'Callers', asked);
   add(policy.drift === undefined, 'Drift', `the policy does not bet on it: ${less}`);
   add(drift.length > 0, 'Slow drift', 'unusual sets were put in at once, not little by little');
   add(
@@ -281,6 +284,14 @@ function notEvaluated(
   add(perturbation !== undefined, 'Latency of probes', 'each costs one more inference');
   add(attacks.length > 0, 'Attackers who know the guard', ATTACK_LIMITS);
   add(perturbation !== undefined, 'What the tripwire cannot see', PERTURBATION_LIMITS);
-  add(plan.quick, 'All rows', 'a quick look takes few rows, splits and streams (--quick)');
+  const counts = [plan.test, ...plan.unusual].map(({ set }) => set.frames.count);
+  const most = (plan.quick ? QUICK : FULL).rows;
+  const cut = `of larger sets ${most} evenly spaced ones were taken`;
+  add(
+    plan.quick,
+    'A full run',
+    'a first look takes fewer rows, splits, streams and queries (--quick)',
+  );
+  add(Math.max(...counts) > most, 'All rows', cut);
   return list;
 }

@@ -35,12 +35,13 @@ export function evidenceVerdict(
   return verdict.passed;
 }
 
+/** Of a file that is no JSON object: none. */
 function claimsIn(json: Uint8Array): Claims {
   try {
-    const value: unknown = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(json));
-    if (typeof value === 'object' && value !== null) return value;
+    const text = new TextDecoder('utf-8', { fatal: true }).decode(json);
+    const value: unknown = JSON.parse(text);
+    return typeof value === 'object' && value !== null ? value : {};
   } catch {
-    // Refused below, as any other file that is none.
+    return {};
   }
-  return {};
 }

@@ -138,12 +138,29 @@ describe('evaluateModel', () => {
     const listed = look.notEvaluated.map(({ what }) => what);
     expect(listed).toEqual(
       expect.arrayContaining([
-        ...['Input statistics', 'Detection', 'Attacks', 'Callers', 'Drift', 'All rows'],
+        ...['Input statistics', 'Detection', 'Attacks', 'Callers', 'Drift', 'A full run'],
         'Random splits',
       ]),
     );
     expect(look.drift).toEqual([]);
     expect(look.detection).toEqual([]);
+  });
+
+  it('says where not all rows were taken, and what could not be attacked', async () => {
+    const flat = recorded(toy, floats([500, 8], new Float32Array(4_000)));
+    const test = { name: 'test', set: flat };
+    const { io } = toy;
+    const unranged = {
+      ...toy,
+      io: { ...io, inputs: io.inputs.map(({ range: _, ...input }) => input) },
+    };
+    const plan = planned({ test, unusual: [], attacks: 1, callers: true });
+    const look = accepted(await evaluateModel(unranged, plan));
+    const listed = new Map(look.notEvaluated.map(({ what, why }) => [what, why]));
+    expect(listed.get('All rows')).toMatch(/of larger sets 400 /);
+    expect(listed.get('Attacks')).toMatch(/cannot be changed/);
+    expect(listed.get('Callers')).toMatch(/cannot be changed/);
+    expect(look.sets[0]?.frames).toBe(400);
   });
 
   it('is the same for the same seed, time apart', async () => {
