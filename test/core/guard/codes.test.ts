@@ -42,14 +42,16 @@ import {
   settings,
 } from './frames.ts';
 import {
+  calmSignals,
   codes,
+  loudSignals,
   outputsOf,
   type Pass,
   passAll,
   SAMPLES,
+  samplesOf,
   signal,
   UNPROBED,
-  usualSignals,
   WHOLE,
   WHOLE_SCHEMA,
   wholeGuard,
@@ -104,10 +106,10 @@ const over = (parts: Partial<GuardParts>, passes: readonly Pass[]) => (): readon
 const times = (count: number, of: (i: number) => Pass): readonly Pass[] =>
   Array.from({ length: count }, (_, i) => of(i));
 
-const next = usualSignals(31);
+const next = calmSignals(31);
 const some = next();
-const values = (inputs: NamedTensors): Float32Array => inputs.get('x')?.data as Float32Array;
-const loud = (): NamedTensors => signal(values(next()).map((value) => 50 * value));
+
+const loud = loudSignals(43);
 const ok = (value: NamedTensors): Result<NamedTensors> => ({ ok: true, value });
 const killed: Result<NamedTensors> = {
   ok: false,
@@ -165,10 +167,10 @@ const PRODUCED: Record<Exclude<FindingCode, 'contract.not-tensors'>, Produced> =
   'sensor.frozen': { frames: WARMED.length },
   'sensor.stuck-channel': over({}, [{ inputs: signal(new Float32Array(SAMPLES).fill(0.5)) }]),
   'sensor.dropout': over(sensors({ dropoutShare: 0.5 }), [
-    { inputs: signal(values(some).map((value, t) => (t < 9 ? 0.25 : value))) },
+    { inputs: signal(samplesOf(some).map((value, t) => (t < 9 ? 0.25 : value))) },
   ]),
   'sensor.saturated': over({ ...sensors({ saturatedShare: 0.5 }), schema: ranged }, [
-    { inputs: signal(values(some).map((value, t) => (t < 9 ? 1 : 0.1 * value))) },
+    { inputs: signal(samplesOf(some).map((value, t) => (t < 9 ? 1 : 0.1 * value))) },
   ]),
   'sensor.dead-lines': over({ ...sensors({ deadLines: 1 }), schema: picture, policy: undefined }, [
     {
