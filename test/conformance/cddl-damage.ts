@@ -102,11 +102,7 @@ export function oddValues(grammar: Grammar, rule: string): Odd {
   const literals = literalsBelow(grammar, rule);
   const whole = literals.filter((value) => Number.isSafeInteger(value)) as number[];
   const numbers = new Set(whole.flatMap((n) => [n - 1, n, n + 1]));
-  for (const n of literals) {
-    if (typeof n !== 'number' || Number.isSafeInteger(n)) continue;
-    // A range that is too narrow shows beyond its ends.
-    for (const near of [n, n * (1 - 1e-9), n * (1 + 1e-9)]) numbers.add(near);
-  }
+  for (const n of literals) if (typeof n === 'number' && !Number.isSafeInteger(n)) numbers.add(n);
   for (const n of [0.25, 1.5, -1e-9, 1e101]) numbers.add(n);
   const sizes = [...new Set(whole.filter((n) => n > 0 && n <= 2100))];
   const texts = new Set(literals.filter((value) => typeof value === 'string'));
@@ -219,8 +215,12 @@ function literalsBelow(grammar: Grammar, rule: string): (string | number)[] {
   const found: (string | number)[] = [];
   const step = (type: CddlType): void => {
     if (type.kind === 'literal') found.push(type.value);
-    else if (type.kind === 'range') found.push(type.low, type.high);
-    else if (type.kind === 'choice') type.types.forEach(step);
+    else if (type.kind === 'range') {
+      const { low, high, float } = type;
+      found.push(low, high);
+      // A range that is too narrow shows just beyond its ends.
+      for (const end of float ? [low, high] : []) found.push(end * (1 - 1e-9), end * (1 + 1e-9));
+    } else if (type.kind === 'choice') type.types.forEach(step);
     else if (type.kind === 'tag') step(type.type);
     else if (type.kind === 'control') [type.target, type.argument].forEach(step);
     else if (type.kind === 'name') stepRule(type.name);

@@ -58,7 +58,7 @@ import {
   REVOCATION_LISTS,
   ROOTS,
 } from './cddl-documents.ts';
-import { POLICIES, WHOLE_SETTINGS } from './cddl-policies.ts';
+import { POLICIES, projectedTo, WHOLE_SETTINGS } from './cddl-policies.ts';
 
 const project = resolve(import.meta.dirname, '../..');
 const MAC_KEY = new Uint8Array(32).fill(5);
@@ -232,6 +232,14 @@ describe('the CDDL and the readers agree on every change of', () => {
 
   it.each(Object.entries(POLICIES))('a guard policy: %s', (_, policy) => {
     expectAgreementOnDamage('guard-policy', opened(plain(policy)), decodeGuardPolicy);
+  });
+
+  it('a guard policy with as many directions as there may be', () => {
+    for (const [components, allowed] of [[128, true] as const, [129, false] as const]) {
+      const bytes = projectedTo(components);
+      expect(mismatch(grammar, 'guard-policy', bytes) === undefined).toBe(allowed);
+      expect(decodeGuardPolicy(bytes).ok).toBe(allowed);
+    }
   });
 
   it.each(Object.entries(GOLDENS))('golden vectors: %s', (_, golden) => {

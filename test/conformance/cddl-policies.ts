@@ -75,6 +75,23 @@ function projected(full: GuardPolicy): GuardPolicy {
   return { ...full, novelty: { ...full.novelty, statistics } };
 }
 
+/** A whole policy whose 130 features are projected onto so many of their axes. */
+export function projectedTo(components: number): Uint8Array {
+  const features = 130;
+  const [full, ones] = [policy(fitted), (length: number) => new Float64Array(length).fill(1)];
+  const directions = new Float64Array(components * features);
+  for (let row = 0; row < components; row++) directions[row * (features + 1)] = 1;
+  const triangle = (components * (components + 1)) / 2;
+  const statistics = {
+    ...{ features, projection: { features, components, directions } },
+    ...{ mean: ones(features), headDistances: ones(3) },
+    ...{ classWhitener: ones(triangle), classCentres: ones(3 * components) },
+    ...{ wholeWhitener: ones(triangle), wholeCentre: ones(components) },
+  };
+  const callers = { features, nearDistance: 0.25, sceneDistance: 0.5 };
+  return encodeGuardPolicy({ ...full, callers, novelty: { ...full.novelty, statistics } });
+}
+
 export const POLICIES: Readonly<Record<string, Uint8Array>> = {
   full: encodeGuardPolicy(policy(fitted)),
   reduced: encodeGuardPolicy(policy(withoutFeatures)),
