@@ -48,7 +48,7 @@ export function newBootSeed(): Uint8Array {
   return new Uint8Array(randomBytes(BOOT_SEED_BYTES));
 }
 
-/** A fresh 32-byte seed for a signing key. */
+/** 32 random bytes: the seed of a signing key, or the key by which frames are sampled. */
 export function newKeySeed(): Uint8Array {
   return new Uint8Array(randomBytes(32));
 }

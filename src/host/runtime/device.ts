@@ -3,34 +3,30 @@
  * the recorded safe output; only what leaves nothing to promise keeps it from starting.
  */
 import { attemptAsync, type Fault, faultOf, need, type Result } from '../../core/base/fault.ts';
-import { sha256 } from '../../core/crypto/digest.ts';
 import { cryptoSelfTest, signingSelfTest } from '../../core/crypto/self-test.ts';
-import { type Birth, ueidOf } from '../../core/telemetry/birth.ts';
+import type { FrameContext } from '../../core/guard/guard.ts';
 import type { EdgeEvent } from '../../core/telemetry/event.ts';
-import { HEALTH_METRICS, type Health } from '../../core/telemetry/health.ts';
 import type { Status } from '../../core/telemetry/status.ts';
 import { buildTopic } from '../../core/telemetry/topic.ts';
 import { type ModeName, modeName } from '../../core/telemetry/vocabulary.ts';
 import type { FloorStore } from '../../core/trust/floor-store.ts';
 import type { OperatorAct } from '../../core/trust/operator-act.ts';
 import { OPERATOR_FAULTS } from '../../core/trust/operator-faults.ts';
-import { payloadOf, type VerifiedBundle } from '../../core/trust/verify.ts';
+import type { VerifiedBundle } from '../../core/trust/verify.ts';
 import type { Trust } from '../../core/update/slot-set.ts';
 import type { SlotName } from '../../core/update/slot-table.ts';
-import { newBootSeed } from '../platform/identity.ts';
-import { sampleBoard } from '../platform/probes.ts';
-import { bytesWritten } from '../store/files.ts';
-import { type Booted, bootModel, bundleName, NOTHING_BOOTED } from './boot.ts';
+import { type Booted, bootModel, NOTHING_BOOTED } from './boot.ts';
+import { birthOf, healthOf, type ReportedDevice } from './device-reports.ts';
 import { openDeviceSlots } from './device-slots.ts';
 import { type DeviceState, keepMode, lockSlots, openState } from './device-state.ts';
 import { adoptTrust } from './device-trust.ts';
+import { GuardMemory } from './guard-memory.ts';
 import { type FrameJudgement, GuardedSession, type VerdictCounts } from './guarded-session.ts';
 import { type OperatorAnswer, refused } from './operator.ts';
 import { OperatorDesk } from './operator-desk.ts';
 import { type DeviceOptions, type ResolvedDevice, resolveDevice, rootsOf } from './options.ts';
 import { Reporter } from './reporter.ts';
 import { connectUplink, dropsToTell, noUplink, type Uplink } from './uplink.ts';
-import { EDGEWARD_VERSION } from './version.ts';
 import { startWatch, type Watch } from './watch.ts';
 
 export interface Device {
@@ -45,7 +41,12 @@ export interface Device {
   readonly refusal: Fault | undefined;
   readonly mode: ModeName;
   readonly verdicts: VerdictCounts;
-  infer(frame: unknown): Promise<FrameJudgement>;
+  /**
+   * One frame in, one judgement out; never rejects for what is in the frame. Whoever asks for others
+   * names them in the context: their frames are counted against them, and the answer holds what a
+   * caller may be told (see `FrameContext`).
+   */
+  infer(frame: unknown, context?: FrameContext): Promise<FrameJudgement>;
   /** For a frame that could not even be read: it gets a verdict as well, and is reported. */
   refuse(fault: Fault): Promise<FrameJudgement>;
   /**
@@ -101,6 +102,7 @@ class RunningDevice implements Device {
   readonly #options: ResolvedDevice;
   readonly #state: DeviceState;
   readonly #reporter: Reporter;
+  readonly #memory: GuardMemory;
   #early: EdgeEvent[] | undefined = [];
   #uplink: Uplink = noUplink();
   #booted: Booted = NOTHING_BOOTED;
@@ -130,6 +132,10 @@ class RunningDevice implements Device {
       takeDrops: () => dropsToTell(this.#uplink.outbox),
       send: (message) => this.#uplink.send(message),
     });
+    this.#memory = new GuardMemory({
+      ...{ stateFolder: options.stateFolder, macKey: identity.keys.macKey, epoch, clock },
+      log: (line) => this.#log(line),
+    });
     this.#session = new GuardedSession({ model: undefined, clock }, 'bundle-refused-at-boot');
   }
 
@@ -153,8 +159,8 @@ class RunningDevice implements Device {
     return this.#session.verdicts;
   }
 
-  infer(frame: unknown): Promise<FrameJudgement> {
-    return this.#session.infer(frame);
+  infer(frame: unknown, context?: FrameContext): Promise<FrameJudgement> {
+    return this.#session.infer(frame, context);
   }
 
   refuse(fault: Fault): Promise<FrameJudgement> {
@@ -228,12 +234,17 @@ class RunningDevice implements Device {
   begin(booted: Booted): void {
     const { clock, healthPeriodMs } = this.#options;
     this.#booted = booted;
+    const { model, slot, fallback } = booted;
+    const remembered = this.#memory.recall(model);
     this.#session = new GuardedSession(
-      { model: booted.model, fallback: booted.fallback, clock, onEvent: this.emit },
-      booted.model === undefined ? 'bundle-refused-at-boot' : 'boot-verified',
+      { model, fallback, remembered, clock, onEvent: this.emit },
+      model === undefined ? 'bundle-refused-at-boot' : 'boot-verified',
     );
-    if (booted.model !== undefined && booted.degraded) this.#session.move('slot-corrupt');
-    const { model, slot } = booted;
+    if (model !== undefined && booted.degraded) this.#session.move('slot-corrupt');
+    if (model?.kernelsFault !== undefined) {
+      const { code, message } = model.kernelsFault;
+      this.#log(`the guard takes longer, on the reference kernels: ${code}: ${message}`);
+    }
     if (model !== undefined && slot !== undefined) {
       const { stateFolder } = this.#options;
       const onEvent = this.emit;
@@ -249,14 +260,17 @@ class RunningDevice implements Device {
     this.#desk = this.#openDesk();
     this.#desk.restore();
     this.#keepMode();
-    this.#told(this.#reporter.birth(this.#birth()));
+    this.#told(this.#reporter.birth(birthOf(this.#reported())));
     const early = this.#early ?? [];
     this.#early = undefined;
     for (const event of early) this.#told(this.#reporter.event(event));
     this.#reporter.status(this.#status());
     // Jitter keeps a fleet that started together from reporting together.
     const periodMs = healthPeriodMs * (0.9 + 0.2 * Math.random());
-    this.#healthTimer = setInterval(() => void this.reportHealth(), periodMs);
+    this.#healthTimer = setInterval(() => {
+      if (model !== undefined) this.#memory.keep(model, this.#session.guardState);
+      void this.reportHealth();
+    }, periodMs);
     this.#healthTimer.unref();
   }
 
@@ -273,24 +287,7 @@ class RunningDevice implements Device {
   }
 
   async reportHealth(): Promise<void> {
-    const sample = await sampleBoard(this.#options.board);
-    const latency = this.#session.latency();
-    const { depth } = this.#uplink.outbox;
-    const { temperatureMilliC, throttled } = sample;
-    const health: Health = {
-      mode: this.mode,
-      uptimeMs: this.#reporter.uptimeMs,
-      verdicts: this.#session.verdicts,
-      ...(latency && {
-        latencyUs: { p50: latency.p50Us, p95: latency.p95Us, p99: latency.p99Us },
-      }),
-      queue: { ...depth, dropped: depth.dropped + this.#reporter.suppressed },
-      flashBytesWritten: bytesWritten(),
-      memoryBytes: process.memoryUsage.rss(),
-      ...(temperatureMilliC !== undefined && { temperatureMilliC }),
-      ...(throttled !== undefined && { throttled }),
-    };
-    this.#told(this.#reporter.health(health));
+    this.#told(this.#reporter.health(await healthOf(this.#reported())));
   }
 
   stop(): Promise<void> {
@@ -304,6 +301,8 @@ class RunningDevice implements Device {
     this.#desk = undefined;
     await this.#watch?.stop();
     await this.#session.close();
+    const { model } = this.#booted;
+    if (model !== undefined) this.#memory.keepNow(model, this.#session.guardState);
     if (this.#early === undefined) await this.reportHealth();
     await this.#uplink.close();
     this.#state.lock.release();
@@ -349,31 +348,10 @@ class RunningDevice implements Device {
     return this.mode === 'nominal' ? 'online' : this.mode;
   }
 
-  #birth(): Birth {
-    const { bundle } = this;
-    const { signer } = this.#state.identity.keys;
-    const policy = bundle && payloadOf(bundle, 'guard');
-    const { clockState } = this.#reporter;
+  #reported(): ReportedDevice {
     return {
-      ...(clockState !== 'unset' && {
-        issuedAtSeconds: Math.floor(this.#options.clock.unixMs() / 1000),
-      }),
-      ueid: ueidOf(sha256(signer.thumbprint)),
-      uptimeSeconds: Math.floor(this.#reporter.uptimeMs / 1000),
-      bootCount: this.epoch,
-      bootSeed: newBootSeed(),
-      softwareName: 'edgeward',
-      softwareVersion: EDGEWARD_VERSION,
-      board: this.#options.board.name,
-      identity: signer.thumbprint,
-      bundles: bundle === undefined ? [] : [{ ...bundleName(bundle), signers: bundle.signers }],
-      ...(policy && { policyDigest: sha256(policy) }),
-      floorTier: this.#state.floorTier,
-      bootReason: 'start',
-      clockState,
-      metrics: HEALTH_METRICS,
-      evidence: 'self-asserted',
-      mode: this.mode,
+      ...{ options: this.#options, state: this.#state, reporter: this.#reporter },
+      ...{ session: this.#session, uplink: this.#uplink, bundle: this.bundle },
     };
   }
 }

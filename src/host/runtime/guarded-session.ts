@@ -1,14 +1,17 @@
 /**
- * The guarded session: one frame in, one judgement out, whatever happens. It owns the mode, the
- * order of the frames and the counters; it never throws for what a caller, a sensor or a model does.
+ * The guarded session: one frame in, one judgement out, whatever happens. It owns the order of the
+ * frames, what the guard remembers and the counters; it never throws for what a caller, a sensor or
+ * a model does.
  */
-import { err, type Fault, faultOf, type Result } from '../../core/base/fault.ts';
-import { RUNS_WAITING_MAX, SELF_TEST_PAUSE_MS } from '../../core/base/limits.ts';
+import { err, type Fault, faultOf, ok, type Result } from '../../core/base/fault.ts';
+import { RUNS_WAITING_MAX } from '../../core/base/limits.ts';
 import type { Clock, MonotonicMs } from '../../core/base/time.ts';
+import type { IoSchema } from '../../core/bundle/io-schema.ts';
 import { admitTensors } from '../../core/guard/admission.ts';
 import { killsMoveMode } from '../../core/guard/caller-judge.ts';
 import { decide, withoutHold } from '../../core/guard/decision.ts';
-import { gateLeak } from '../../core/guard/gate-test.ts';
+import { disclosed } from '../../core/guard/disclosure.ts';
+import { acknowledgeDrift } from '../../core/guard/drift.ts';
 import {
   type FrameContext,
   GUARD_AT_START,
@@ -17,26 +20,20 @@ import {
   type Judgement,
   type Plan,
 } from '../../core/guard/guard.ts';
-import {
-  type Cause,
-  MODE_AT_START,
-  type Mode,
-  type ModeState,
-  mayInfer,
-  mayRelease,
-  modeOf,
-  stepMode,
-} from '../../core/guard/mode.ts';
+import { type Cause, type Mode, mayInfer, mayRelease } from '../../core/guard/mode.ts';
 import { DEFAULT_GUARD_SETTINGS } from '../../core/guard/settings.ts';
 import { LatencySketch, type LatencySummary } from '../../core/numeric/sketch.ts';
 import type { NamedTensors } from '../../core/numeric/tensor.ts';
 import type { EdgeEvent } from '../../core/telemetry/event.ts';
-import { modeName, type VerdictName } from '../../core/telemetry/vocabulary.ts';
+import type { VerdictName } from '../../core/telemetry/vocabulary.ts';
 import { RUNTIME_FAULTS } from './faults.ts';
+import { NOBODY, readContext } from './frame-context.ts';
 import { FrameEvents } from './frame-events.ts';
+import { type FrameRun, isLate, runFrame } from './frame-run.ts';
 import { HeldFrames, type HoldRecord } from './held-frames.ts';
 import type { LoadedModel } from './loaded-model.ts';
 import { type Operated, type OperatorAnswer, operateLocally } from './operator.ts';
+import { SessionMode } from './session-mode.ts';
 
 export interface FrameJudgement extends Judgement {
   /** Counts from 1 in this session. */
@@ -57,6 +54,8 @@ export interface SessionParts {
   readonly model: LoadedModel | undefined;
   /** The safe output of the model confirmed last, for when none may run. */
   readonly fallback?: NamedTensors | undefined;
+  /** What the guard knew before, on the clock of this process; it begins anew without. */
+  readonly remembered?: GuardState | undefined;
   readonly clock: Clock;
   readonly onEvent?: ((event: EdgeEvent) => void) | undefined;
 }
@@ -67,38 +66,41 @@ export class GuardedSession {
   readonly #parts: SessionParts;
   readonly #latency = new LatencySketch();
   readonly #verdicts = { release: 0, flag: 0, substitute: 0, hold: 0, withhold: 0 };
-  #mode: ModeState = MODE_AT_START;
-  #guardState: GuardState = GUARD_AT_START;
-  #frames = 0;
-  #waiting = 0;
-  #selfTestAfterMs = 0;
-  #slotLost = false;
-  /** What has led to the mode, or to the one under a pause. */
-  #cause: Cause = 'bundle-refused-at-boot';
-  #line: Promise<unknown> = Promise.resolve();
-  #testing: Promise<boolean> | undefined;
+  readonly #mode: SessionMode;
   readonly #held: HeldFrames;
   readonly #frameEvents = new FrameEvents();
+  #guardState: GuardState;
+  #frames = 0;
+  #waiting = 0;
+  #line: Promise<unknown> = Promise.resolve();
 
   constructor(parts: SessionParts, cause: 'boot-verified' | 'bundle-refused-at-boot') {
     this.#parts = parts;
-    this.#held = new HeldFrames({
-      ...{ clock: parts.clock, mode: () => this.mode, onEvent: (event) => this.#emit(event) },
+    this.#guardState = parts.remembered ?? GUARD_AT_START;
+    const { model, clock } = parts;
+    const onEvent = (event: EdgeEvent): void => this.#emit(event);
+    this.#held = new HeldFrames({ clock, mode: () => this.mode, onEvent });
+    this.#mode = new SessionMode({
+      ...{ model, clock, onEvent },
+      onMode: (mode) => {
+        if (!mayRelease(mode)) this.#held.endAll('mode');
+      },
     });
-    this.move(cause);
-    if (parts.model !== undefined && !this.#gateHolds(parts.model)) this.move('self-test-failed');
+    this.#mode.begin(cause);
   }
 
   get mode(): Mode {
-    return modeOf(this.#mode);
+    return this.#mode.mode;
   }
 
   /** For who verified an operator's order. */
   get operated(): Operated {
     return {
-      ...{ state: () => this.#mode, hasModel: this.#parts.model !== undefined, held: this.#held },
+      state: () => this.#mode.state,
+      ...{ hasModel: this.#parts.model !== undefined, held: this.#held },
       move: (cause) => this.move(cause),
       selfTest: () => this.selfTest(),
+      acknowledge: (about) => this.#acknowledge(about),
       onEvent: (event) => this.#emit(event),
     };
   }
@@ -107,16 +109,19 @@ export class GuardedSession {
     return { ...this.#verdicts };
   }
 
+  /** What the guard knows, as of the frame that was judged last. */
+  get guardState(): GuardState {
+    return this.#guardState;
+  }
+
   /** Whether frames are given to the model now. */
   get mayInfer(): boolean {
     return mayInfer(this.mode);
   }
 
   /** What a golden vector found beside the frames: the model is wrong, or its worker was lost. */
-  canaryFailed({ code }: Fault): void {
-    if (KILLING.includes(code)) this.move('worker-killed');
-    else if (code === 'inference.respawn-budget') this.move('respawn-exhausted');
-    else this.move('self-test-failed');
+  canaryFailed(fault: Fault): void {
+    this.#mode.canaryFailed(fault);
   }
 
   latency(): LatencySummary | undefined {
@@ -128,23 +133,21 @@ export class GuardedSession {
     return operateLocally(this.operated, act, this.#parts.clock);
   }
 
-  /**
-   * Proves that the gate holds and then that the model computes what it should, and lets the outcome
-   * act on the mode. Whoever asks while a test runs gets the outcome of that one.
-   */
+  /** Proves that the gate holds and that the model computes what it should; see `SessionMode`. */
   selfTest(): Promise<boolean> {
-    this.#testing ??= this.#test().finally(() => {
-      this.#testing = undefined;
-    });
-    return this.#testing;
+    return this.#mode.selfTest();
   }
 
   /**
    * Judges one frame, in the order of the calls. Hostile values are copied once and then judged. A
-   * frame that is held is answered when its wait is over; later ones are judged meanwhile.
+   * frame that is held is answered when its wait is over; later ones are judged meanwhile. Whoever
+   * is named in the context is told what callers are told (`disclosed`); a context that is none
+   * (`field.*`) gets its frame refused.
    */
-  infer(value: unknown, context: FrameContext = {}): Promise<FrameJudgement> {
-    return this.#queue(() => admitTensors(value), context);
+  infer(value: unknown, context?: FrameContext): Promise<FrameJudgement> {
+    const read = context === undefined ? ok<FrameContext>({}) : readContext(context);
+    if (!read.ok) return this.#queue(() => read, NOBODY);
+    return this.#queue(() => admitTensors(value), read.value);
   }
 
   /** Judges a frame that could not even be read: it has a verdict as well. */
@@ -164,22 +167,31 @@ export class GuardedSession {
       this.#waiting--;
     };
     this.#line = judged.then(settle, settle);
-    return judged.then(({ answer }) => answer);
+    return judged.then(async ({ answer }) => this.#told(await answer, context));
+  }
+
+  /** The one way out of the session. */
+  #told(judged: FrameJudgement, { principal }: FrameContext): FrameJudgement {
+    const { model } = this.#parts;
+    const schema = model?.bundle.meta.io ?? NO_SCHEMA;
+    return disclosed(judged, principal, schema, model?.settings ?? DEFAULT_GUARD_SETTINGS);
   }
 
   /** Lets a cause act on the mode, and tells who listens when it changed. */
   move(cause: Cause): void {
-    const was = this.#mode;
-    this.#mode = stepMode(was, cause);
-    if (was.before !== this.#mode.before) this.#cause = cause;
-    const [before, after] = [modeOf(was), this.mode];
-    if (before !== after) {
-      this.#emit({ type: 'mode.changed', from: modeName(before), to: modeName(after), cause });
-    }
-    if (!mayRelease(after)) this.#held.endAll('mode');
-    if (cause === 'slot-corrupt') this.#slotLost = true;
-    // A healed worker brings no slot back.
-    else if (this.#slotLost && after === 'NOMINAL') this.move('slot-corrupt');
+    this.#mode.move(cause);
+  }
+
+  /** Between two frames: the one under way would bring back what it had seen before. */
+  #acknowledge(about: string): Promise<void> {
+    const drift = this.#parts.model?.policy?.drift;
+    const acknowledged = this.#line.then(() => {
+      if (about !== 'drift' || drift === undefined) return;
+      const state = this.#guardState;
+      this.#guardState = { ...state, drift: acknowledgeDrift(state.drift, drift) };
+    });
+    this.#line = acknowledged;
+    return acknowledged;
   }
 
   /** Waits for the frames under way and ends the worker; held frames fall to safe. */
@@ -187,7 +199,7 @@ export class GuardedSession {
     this.#held.close();
     await this.#line;
     await this.#parts.model?.engine.close();
-    await this.#testing;
+    await this.#mode.settled();
   }
 
   async #judge(
@@ -256,19 +268,21 @@ export class GuardedSession {
     context: FrameContext,
   ): Promise<JudgedFrame> {
     const { clock } = this.#parts;
-    this.#heal();
+    this.#mode.heal();
     const { guard } = model;
     const plan = admitted.ok
       ? guard.plan(this.#guardState, admitted.value, clock.monotonicMs(), context)
-      : planUnseen(guard, this.#guardState, admitted.fault);
+      : planUnseen(guard, this.#guardState, admitted.fault, context);
     const asked = this.mode;
     const inputs = admitted.ok ? admitted.value : NO_TENSORS;
     const runs = admitted.ok && plan.runInference && mayInfer(asked);
     const charged = context.principal !== undefined;
-    const ran = runs ? await this.#run(model, inputs, frame, charged) : refusal(admitted);
+    const onEvent = (event: EdgeEvent): void => this.#emit(event);
+    const run: FrameRun = { model, mode: this.#mode, onEvent, frame, charged };
+    const ran = runs ? await runFrame(run, inputs) : refusal(admitted);
     const seen = guard.see(plan, inputs, ran, clock.monotonicMs());
-    // One more inference, under the same deadline.
-    const probed = seen.probe && (await this.#run(model, seen.probe, frame, charged));
+    // One more inference, under the same deadline; it is the guard's own, and no caller pays for it.
+    const probed = seen.probe && (await runFrame({ ...run, charged: false }, seen.probe));
     const nowMs = clock.monotonicMs();
     // A frame that its mode kept from the model is judged under it, whatever has healed since.
     const mode = mayInfer(asked) ? this.mode : asked;
@@ -278,81 +292,6 @@ export class GuardedSession {
       this.move('worker-killed');
     }
     return { judgement, modelOutputs: seen.outputs };
-  }
-
-  /** `charged`: somebody pays for a run that does not end, before the device's mode does. */
-  async #run(
-    model: LoadedModel,
-    inputs: NamedTensors,
-    frame: number,
-    charged: boolean,
-  ): Promise<Result<NamedTensors>> {
-    const before = model.engine.stats().generation;
-    const ran = await model.engine.run(inputs);
-    if (ran.ok) {
-      // A new worker that answers has healed what its predecessor's end had degraded, and no more.
-      const byWorker = this.mode === 'DEGRADED' && this.#cause === 'worker-killed';
-      if (byWorker && !this.#slotLost) this.move('self-test-passed');
-      return ran;
-    }
-    this.#afterFault(model, ran.fault, frame, before, charged && isLate(ran));
-    return ran;
-  }
-
-  #afterFault(
-    model: LoadedModel,
-    fault: Fault,
-    frame: number,
-    generation: number,
-    charged: boolean,
-  ): void {
-    const stats = model.engine.stats();
-    const respawns = Math.max(0, stats.generation - 1);
-    if (fault.code === 'inference.deadline') {
-      const { runDeadlineMs } = model.engineOptions;
-      this.#emit({ type: 'inference.deadline', frame, deadlineMs: Math.ceil(runDeadlineMs) });
-    }
-    if (fault.code === 'inference.model-changed') this.move('self-test-failed');
-    else if (fault.code === 'inference.respawn-budget') {
-      this.#emit({ type: 'inference.budget-exhausted', respawns });
-      this.move('respawn-exhausted');
-    } else if (KILLING.includes(fault.code) && !charged) this.move('worker-killed');
-    if (stats.generation > generation) {
-      this.#emit({ type: 'inference.worker-respawned', cause: fault.code, respawns });
-    }
-  }
-
-  /**
-   * SAFE heals by a passed self-test, tried at most once in `SELF_TEST_PAUSE_MS`, unless an operator
-   * forced it. No frame waits for it: a model that hangs must not make the safe output late as well.
-   */
-  #heal(): void {
-    if (this.#mode.standing !== 'SAFE' || this.#testing !== undefined) return;
-    if (this.#parts.clock.monotonicMs() < this.#selfTestAfterMs) return;
-    void this.selfTest();
-  }
-
-  /** Never rejects. Without a model there is nothing that a test could let out. */
-  async #test(): Promise<boolean> {
-    const { model, clock } = this.#parts;
-    let cause: Cause = 'self-test-failed';
-    try {
-      const holds = model !== undefined && this.#gateHolds(model);
-      if (holds && (await model.selfTest()).ok) cause = 'self-test-passed';
-    } catch {
-      cause = 'internal-error';
-    }
-    this.#selfTestAfterMs = clock.monotonicMs() + SELF_TEST_PAUSE_MS;
-    this.move(cause);
-    return cause === 'self-test-passed';
-  }
-
-  #gateHolds({ settings, safeOutput }: LoadedModel): boolean {
-    try {
-      return gateLeak(settings, safeOutput) === undefined;
-    } catch {
-      return false; // A defect of Edgeward itself: what cannot be proven does not hold.
-    }
   }
 
   /** Who listens does not judge: a listener that throws costs no frame its answer. */
@@ -372,29 +311,17 @@ interface JudgedFrame {
 }
 
 /** For a frame that came in no form or at no time to be looked at. */
-function planUnseen(guard: Guard, state: GuardState, fault: Fault): Plan {
+function planUnseen(guard: Guard, state: GuardState, fault: Fault, context: FrameContext): Plan {
+  const plan = guard.planRefused(state, fault, context);
   // Nothing is known against a frame that came too fast: it was the inference that was not made.
-  return fault.code === 'runtime.busy'
-    ? { ...guard.planRefused(state, fault), findings: [], runInference: true }
-    : guard.planRefused(state, fault);
+  return fault.code === 'runtime.busy' ? { ...plan, findings: [], runInference: true } : plan;
 }
 
 const NO_TENSORS: NamedTensors = new Map();
+/** Without a model there are no outputs of one to minimise. */
+const NO_SCHEMA: IoSchema = { inputs: [], outputs: [] };
 
 /** Of a frame that did not run: the fault of one that could not even be read. */
 function refusal(admitted: Result<NamedTensors>): Result<NamedTensors> | undefined {
   return admitted.ok ? undefined : admitted;
 }
-
-function isLate(ran: Result<NamedTensors> | undefined): boolean {
-  return ran?.ok === false && ran.fault.code === 'inference.deadline';
-}
-
-/** Faults after which the worker is gone. */
-const KILLING: readonly string[] = [
-  'inference.deadline',
-  'inference.session-deadline',
-  'inference.crashed',
-  'inference.reply',
-  'inference.memory',
-];

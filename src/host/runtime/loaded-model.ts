@@ -1,6 +1,13 @@
 /** From a verified bundle to a model that is ready to judge frames: policy, session, self-test. */
 import { equalBytes } from '../../core/base/bytes.ts';
-import { assert, attempt, attemptAsync, need, type Result } from '../../core/base/fault.ts';
+import {
+  assert,
+  attempt,
+  attemptAsync,
+  type Fault,
+  need,
+  type Result,
+} from '../../core/base/fault.ts';
 import { GOLDEN_WARM_MS_MAX, RESPAWN_WINDOW_MS, RESPAWNS_MAX } from '../../core/base/limits.ts';
 import type { Clock } from '../../core/base/time.ts';
 import type { Golden } from '../../core/bundle/golden-codec.ts';
@@ -13,10 +20,11 @@ import { decodeGuardPolicy } from '../../core/guard/policy-codec.ts';
 import { parseSafeOutput, safeOutputTensors } from '../../core/guard/safe-output.ts';
 import { type GuardSettings, parseGuardSettings } from '../../core/guard/settings.ts';
 import { dataFromNumbers } from '../../core/numeric/from-numbers.ts';
-import { referenceKernels } from '../../core/numeric/reference.ts';
 import { elementCount, type NamedTensors, type Tensor } from '../../core/numeric/tensor.ts';
 import { modelOf, payloadOf, type VerifiedBundle } from '../../core/trust/verify.ts';
 import { type Engine, type EngineOptions, openEngine } from '../inference/engine.ts';
+import { type LoadedKernels, loadKernels } from '../inference/kernels-file.ts';
+import { newKeySeed } from '../platform/identity.ts';
 import { refuseRuntime } from './faults.ts';
 import { readGolden, soak } from './golden-run.ts';
 
@@ -44,6 +52,8 @@ export interface LoadedModel extends Guarding {
   readonly engine: Engine;
   readonly guard: Guard;
   readonly engineOptions: EngineOptions;
+  /** Why the guard runs on the reference kernels, which judge alike and take longer. */
+  readonly kernelsFault?: Fault | undefined;
   /**
    * Every golden vector once, or one run on a neutral frame where there is none. Faults:
    * `golden.differs`, `runtime.soak`, `runtime.self-test`, `inference.*`.
@@ -103,9 +113,13 @@ export function openModel(
       respawnWindowMs: RESPAWN_WINDOW_MS,
       clock,
     };
-    const engine = need(await openEngine(modelOf(bundle), engineOptions));
-    const guard = createGuard({ schema: io, kernels: referenceKernels, ...guarding });
-    const { golden } = guarding;
+    const opening = openEngine(modelOf(bundle), engineOptions);
+    // While the worker starts.
+    const { kernels, fault: kernelsFault } = kernelsOnce();
+    const engine = need(await opening);
+    const { golden, policy } = guarding;
+    const probeKey = policy?.perturbation && newKeySeed();
+    const guard = createGuard({ schema: io, kernels, probeKey, ...guarding });
     const selfTest = (runs: number = 1): Promise<Result<true>> =>
       golden === undefined
         ? runSelfTest(engine, io, engineOptions)
@@ -117,8 +131,16 @@ export function openModel(
     });
     if (!ready.ok) await engine.close();
     need(ready);
-    return { bundle, engine, guard, engineOptions, selfTest, ...guarding };
+    return { bundle, engine, guard, engineOptions, kernelsFault, selfTest, ...guarding };
   });
+}
+
+let loaded: LoadedKernels | undefined;
+
+/** Once in a process: they keep memory of their own. */
+function kernelsOnce(): LoadedKernels {
+  loaded ??= loadKernels();
+  return loaded;
 }
 
 function checkPolicyOutputs(policy: GuardPolicy | undefined, io: IoSchema): void {

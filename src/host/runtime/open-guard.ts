@@ -4,6 +4,7 @@
  */
 import { attemptAsync, need, type Result } from '../../core/base/fault.ts';
 import { cryptoSelfTest } from '../../core/crypto/self-test.ts';
+import type { FrameContext } from '../../core/guard/guard.ts';
 import { EMPTY_FLOOR } from '../../core/trust/floor.ts';
 import { type VerifiedBundle, verifyBundle } from '../../core/trust/verify.ts';
 import { loadBoardProfile, thisBoard } from '../platform/board.ts';
@@ -16,8 +17,8 @@ import { readRevocations, readRoot, trustContext } from './trust-state.ts';
 
 export interface OpenGuard {
   readonly bundle: VerifiedBundle;
-  /** One frame in, one judgement out; never rejects for what is in the frame. */
-  infer(frame: unknown): Promise<FrameJudgement>;
+  /** One frame in, one judgement out; never rejects for what is in the frame or its context. */
+  infer(frame: unknown, context?: FrameContext): Promise<FrameJudgement>;
   /** Ends the worker. */
   close(): Promise<void>;
 }
@@ -39,10 +40,14 @@ export function openGuardResult(options: GuardOptions): Promise<Result<OpenGuard
     source.close();
     const board = need(await loadBoardProfile(options.board ?? thisBoard()));
     const model = need(await openModel(need(verified), board, systemClock));
+    if (model.kernelsFault !== undefined) {
+      const { code, message } = model.kernelsFault;
+      process.emitWarning(`the guard takes longer, on the reference kernels: ${code}: ${message}`);
+    }
     const session = new GuardedSession({ model, clock: systemClock }, 'boot-verified');
     return {
       bundle: model.bundle,
-      infer: (frame) => session.infer(frame),
+      infer: (frame, context) => session.infer(frame, context),
       close: () => session.close(),
     };
   });

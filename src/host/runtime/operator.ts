@@ -18,6 +18,8 @@ export interface Operated {
   readonly held: Pick<HeldFrames, 'waits' | 'answer'>;
   move(cause: Cause): void;
   selfTest(): Promise<boolean>;
+  /** `drift`: the alarms that stand are seen, and their bets begin anew. All else is for the record. */
+  acknowledge(about: string): Promise<void>;
   onEvent(event: EdgeEvent): void;
 }
 
@@ -88,6 +90,7 @@ export async function perform(
   if (cause !== undefined) session.move(cause);
   if (act.verb === 'decide-hold') session.held.answer(act.hold, act.answer, nowMs, order?.operator);
   if (act.verb === 'self-test') await session.selfTest();
+  if (act.verb === 'acknowledge') await session.acknowledge(act.about);
   const mode = modeName(modeOf(session.state()));
   session.onEvent({
     ...{ type: 'operator.act', verb: act.verb, from: modeName(from), to: mode },

@@ -327,7 +327,7 @@ describe('the parts of a state', () => {
     const state = await used();
     expect(readdirSync(state).sort()).toEqual([
       ...['boot.0', 'boot.1', 'device.key', 'device.pub', 'epoch.0', 'epoch.1'],
-      ...['floor.0', 'floor.1', 'mode', 'root.cbor', 'slots'],
+      ...['floor.0', 'floor.1', 'mode', 'root.cbor', 'slots', 'state.0', 'state.1'],
     ]);
   });
 });

@@ -1,10 +1,15 @@
 /** From a verified bundle to a running model: everything that contradicts itself is refused. */
 import { afterAll, describe, expect, it } from 'vitest';
 import { GOLDEN_BOOT_RUNS } from '../../../src/core/base/limits.ts';
+import type { MonotonicMs } from '../../../src/core/base/time.ts';
 import { encodeGolden } from '../../../src/core/bundle/golden-codec.ts';
 import { toleranceOf } from '../../../src/core/bundle/golden-tolerance.ts';
 import { bytesSource } from '../../../src/core/bundle/source.ts';
+import { fitGuardPolicy } from '../../../src/core/calibration/fit.ts';
 import { sha256 } from '../../../src/core/crypto/digest.ts';
+import { GUARD_AT_START } from '../../../src/core/guard/guard.ts';
+import { DEFAULT_PROBE_SETTINGS } from '../../../src/core/guard/perturbation.ts';
+import { encodeGuardPolicy } from '../../../src/core/guard/policy-codec.ts';
 import type { Tensor } from '../../../src/core/numeric/tensor.ts';
 import { encodeModel } from '../../../src/core/onnx/writer.ts';
 import { type VerifiedBundle, verifyBundle } from '../../../src/core/trust/verify.ts';
@@ -16,6 +21,7 @@ import {
   readGuarding,
 } from '../../../src/host/runtime/loaded-model.ts';
 import { accepted, codeOf, faultIn } from '../../core/base/outcome.ts';
+import { simulatedInput, simulatedModel } from '../../core/calibration/simulated.ts';
 import { EVERY_DTYPE, identityModel } from '../inference/models.ts';
 import { until } from '../uplink/brokers.ts';
 import { workersAlive } from './alive.ts';
@@ -143,6 +149,23 @@ describe('openModel', () => {
     const model = accepted(await open());
     expect(codeOf(await model.selfTest())).toBe('accepted');
     expect(rowOf(accepted(await model.engine.run(frame(3, 4))))).toEqual([3, 4]);
+  });
+
+  it('gives the guard a key to sample frames by where the policy probes them', async () => {
+    const model = simulatedModel(2, 4);
+    const input = simulatedInput(model);
+    const plain = (rows: typeof input.fit) => ({ logits: rows.logits, sha256: rows.sha256 });
+    const logits = model.outputs(3, 118).logits;
+    const policy = fitGuardPolicy({
+      ...{ ...input, modelSha256: sha256(ECHO), outputs: { scores: 'y' } },
+      ...{ fit: plain(input.fit), calibration: plain(input.calibration) },
+      probed: { settings: DEFAULT_PROBE_SETTINGS, kind: 'median-3', logits },
+    });
+    const change = { policy: encodeGuardPolicy(accepted(policy)), detection: 'reduced' } as const;
+    const { guard, policy: read } = accepted(await open(change));
+    expect(read?.perturbation).toBeDefined();
+    const { state } = guard.plan(GUARD_AT_START, frame(1, 2), 0 as MonotonicMs);
+    expect(state.probes?.key).toHaveLength(32);
   });
 
   it('lets a bundle take less memory than the board allows and never more', async () => {

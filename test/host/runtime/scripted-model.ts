@@ -65,7 +65,7 @@ export function scripted(
     selfTest: async () => ok(true),
     model: {
       ...guarding,
-      bundle: { manifestSha256: DIGEST } as unknown as VerifiedBundle,
+      bundle: { manifestSha256: DIGEST, meta: { io: ECHO_IO } } as unknown as VerifiedBundle,
       engine: {
         inputs: [],
         outputs: [],
