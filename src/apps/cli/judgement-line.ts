@@ -1,4 +1,5 @@
 /** One judgement as a line: JSON with stable names for programs, words for people. */
+import type { Finding } from '../../core/guard/findings.ts';
 import { halfToNumber } from '../../core/numeric/float16.ts';
 import type { NamedTensors, Tensor } from '../../core/numeric/tensor.ts';
 import type { FrameJudgement } from '../../host/runtime/guarded-session.ts';
@@ -15,25 +16,36 @@ const STYLES = {
 
 /** The form that `edgeward infer --json` documents. */
 export function judgementJson(row: number, judgement: FrameJudgement): Record<string, unknown> {
-  const { verdict, source, outputs, novelty, reasons, mode } = judgement;
+  const { verdict, source, outputs, novelty, input, reasons, drift, hold, mode } = judgement;
   return {
     row,
     verdict,
     source,
     outputs: outputs === undefined ? {} : plainOutputs(outputs),
     ...(novelty === undefined ? {} : { novelty }),
-    reasons: reasons.map(({ code, value, threshold, p, detail }) => {
-      return { code, value, threshold, ...(p === undefined ? {} : { p }), detail };
-    }),
+    ...(input === undefined ? {} : { input }),
+    reasons: reasons.map(plainFinding),
+    ...(drift === undefined ? {} : { drift: drift.map(plainFinding) }),
+    ...(hold === undefined ? {} : { hold }),
     mode,
   };
 }
 
 export function judgementLine(name: string, judgement: FrameJudgement): string {
-  const { verdict, outputs, novelty, reasons } = judgement;
+  const { verdict, outputs, novelty, input, reasons, drift = [], hold } = judgement;
   const p = novelty === undefined ? '' : `  p=${novelty.p.toPrecision(3)}`;
-  const why = reasons[0] === undefined ? '' : `  ${reasons[0].code}: ${reasons[0].detail}`;
-  return `${name}  ${styled(STYLES[verdict], verdict.padEnd(10))}${p}  ${shown(outputs)}${why}`;
+  const ofInput = input === undefined ? '' : `  input p=${input.p.toPrecision(3)}`;
+  const waited = hold === undefined ? '' : `  hold ${hold.id}: ${hold.ending}`;
+  const found = [reasons[0], ...drift.filter((alarm) => alarm !== reasons[0])];
+  const why = found
+    .map((one) => (one === undefined ? '' : `  ${one.code}: ${one.detail}`))
+    .join('');
+  const judged = `${styled(STYLES[verdict], verdict.padEnd(10))}${p}${ofInput}${waited}`;
+  return `${name}  ${judged}  ${shown(outputs)}${why}`;
+}
+
+function plainFinding({ code, value, threshold, p, detail }: Finding): Record<string, unknown> {
+  return { code, value, threshold, ...(p === undefined ? {} : { p }), detail };
 }
 
 function plainOutputs(outputs: NamedTensors): Record<string, readonly (number | string)[]> {

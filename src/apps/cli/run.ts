@@ -1,6 +1,7 @@
 /** `edgeward run`: the main program of a device. It guards what arrives until it is told to stop. */
 import { need } from '../../core/base/fault.ts';
 import type { InputSchema } from '../../core/bundle/io-schema.ts';
+import type { EdgeEvent } from '../../core/telemetry/event.ts';
 import { type Device, startDevice } from '../../host/runtime/device.ts';
 import type { UplinkOptions } from '../../host/runtime/uplink.ts';
 import { readFileBounded, readSecretFile } from '../../host/store/files.ts';
@@ -42,6 +43,12 @@ export async function run(file: string | undefined, options: RunOptions): Promis
   process.on('SIGINT', stop);
   process.on('SIGTERM', stop);
   process.on('SIGHUP', stop);
+  let goOn = (): void => {};
+  const onEvent = (event: EdgeEvent): void => {
+    showEvent(event);
+    // A frame that waits for a person keeps no other one waiting.
+    if (event.type === 'operator.held') goOn();
+  };
   const device = need(
     await startDevice({
       stateFolder: options.state,
@@ -57,25 +64,39 @@ export async function run(file: string | undefined, options: RunOptions): Promis
       group: options.group,
       deviceName: options.device,
       uplink: uplinkOf(options),
-      onEvent: showEvent,
+      onEvent,
       log: note,
     }),
   );
   introduce(device);
+  const waiting = new Set<Promise<unknown>>();
   try {
     for await (const arrived of feed(device, options, stopped.signal)) {
-      const { frame } = arrived;
-      const judgement = await (frame.ok ? device.infer(frame.value) : device.refuse(frame.fault));
-      if (options.json === true)
-        sayJson({ name: arrived.name, ...judgementJson(judgement.frame, judgement) });
-      else say(judgementLine(printable(arrived.name), judgement));
+      const told: Promise<unknown> = tell(device, arrived, options.json === true).then(() =>
+        waiting.delete(told),
+      );
+      waiting.add(told);
+      await new Promise<unknown>((resolve, reject) => {
+        goOn = () => resolve(undefined);
+        told.then(resolve, reject);
+      });
     }
+    if (waiting.size > 0) await Promise.race([Promise.all(waiting), whenAborted(stopped.signal)]);
   } finally {
     await device.stop();
+    // Those that still waited have fallen to safe.
+    await Promise.all(waiting);
     process.off('SIGINT', stop);
     process.off('SIGTERM', stop);
     process.off('SIGHUP', stop);
   }
+}
+
+/** Judges one frame, and says what came of it when its wait is over. */
+async function tell(device: Device, { name, frame }: NamedFrame, json: boolean): Promise<void> {
+  const judgement = await (frame.ok ? device.infer(frame.value) : device.refuse(frame.fault));
+  if (json) sayJson({ name, ...judgementJson(judgement.frame, judgement) });
+  else say(judgementLine(printable(name), judgement));
 }
 
 function feed(
@@ -94,8 +115,13 @@ async function* untilStopped(signal: AbortSignal): AsyncGenerator<NamedFrame> {
   if (signal.aborted) return;
   // A timer keeps the process alive; reporting goes on beside it.
   const timer = setInterval(() => {}, 60_000);
-  await new Promise((resolve) => signal.addEventListener('abort', resolve, { once: true }));
+  await whenAborted(signal);
   clearInterval(timer);
+}
+
+async function whenAborted(signal: AbortSignal): Promise<void> {
+  if (signal.aborted) return;
+  await new Promise((resolve) => signal.addEventListener('abort', resolve, { once: true }));
 }
 
 function introduce(device: Device): void {

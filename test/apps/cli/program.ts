@@ -64,6 +64,8 @@ export interface JudgedLine {
   readonly source: string;
   readonly outputs: Readonly<Record<string, readonly number[]>>;
   readonly novelty?: { readonly score: number; readonly p: number };
+  readonly input?: { readonly score: number; readonly p: number };
+  readonly hold?: { readonly id: number; readonly ending: string };
   readonly reasons: readonly { code: string; value?: number; threshold?: number; p?: number }[];
   readonly mode: string;
 }

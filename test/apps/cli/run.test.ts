@@ -8,11 +8,12 @@ import {
   ending,
   expectRefused,
   judgedLines,
+  linesOf,
   outputOf,
   type Ran,
   startEdgeward,
 } from './program.ts';
-import { openToyBench, type ToyBench } from './toy-bench.ts';
+import { METADATA, openToyBench, type ToyBench } from './toy-bench.ts';
 
 const exit = (family: string): number => EXIT_CODES[family] as number;
 let bench: ToyBench;
@@ -47,7 +48,20 @@ beforeAll(async () => {
   bench.write('frames/002.npy', 'no array');
   bench.npy('frames/003.npy', floats([8], new Float32Array(8).fill(21)));
   bench.npy('frames/004.npy', toyRows(4, 1, 6).x);
+  mkdirSync(bench.at('odd-first'));
+  bench.npy('odd-first/1.npy', toyRows(4, 1, 6).x);
+  bench.npy('odd-first/2.npy', toyRows(3, 1).x);
 });
+
+/** A bundle that asks a person about every frame that is unusual. */
+async function packHolding(out: string, holdMaxMs: number): Promise<void> {
+  const actions = { novelty: 'hold', input: 'hold' };
+  bench.write('holding.json', JSON.stringify({ ...METADATA, guard: { actions, holdMaxMs } }));
+  const changed = ['--metadata', bench.at('holding.json'), '--guard', bench.at('guard.cbor')];
+  const args = bench.pack(out, ...changed);
+  args.splice(args.indexOf('--metadata'), 2);
+  await outputOf(args);
+}
 
 afterAll(() => bench.remove());
 
@@ -113,6 +127,40 @@ describe('edgeward run', () => {
     const [line] = judgedLines(out);
     expect(line).toMatchObject({ verdict: 'substitute', source: 'safe', mode: 'SAFE' });
     expect(line?.outputs).toEqual({ logits: [0, 0, 9] });
+  });
+
+  it('goes on while a frame waits for a person, and says what came of it then', async () => {
+    await packHolding('patient.bundle', 1_500);
+    const args = ['--input', bench.at('odd-first'), '--once', '--json'];
+    const { code, stdout, stderr } = await edgeward(run('holding', 'patient.bundle', ...args));
+    expect(code, stderr).toBe(0);
+    expect(stderr).toMatch(/operator\.held {"hold":1,"frame":1,"deadlineMs":1500}/);
+    const [second, first] = judgedLines(stdout);
+    expect([second?.name, second?.verdict]).toEqual(['2.npy', 'release']);
+    expect(first).toMatchObject({
+      ...{ name: '1.npy', verdict: 'hold', source: 'safe', hold: { id: 1, ending: 'expired' } },
+    });
+  });
+
+  it('lets what still waits fall to safe when it is told to stop', async () => {
+    await packHolding('endless.bundle', 600_000);
+    const args = ['--input', bench.at('odd-first'), '--once', '--json'];
+    const child = startEdgeward(run('stopped', 'endless.bundle', ...args));
+    const ended = ending(child);
+    await said(child, /"name":"2\.npy"/);
+    child.kill('SIGTERM');
+    const { code, stdout, stderr } = await ended;
+    expect(code, stderr).toBe(0);
+    expect(judgedLines(stdout)[1]).toMatchObject({ name: '1.npy', hold: { ending: 'stopped' } });
+  });
+
+  it('asks nobody about recorded inputs: `infer` says at once what would be held', async () => {
+    await packHolding('asking.bundle', 600_000);
+    const args = bench.trusting('infer', 'asking.bundle', '--input', bench.at('odd-first/1.npy'));
+    const [line] = await linesOf(args);
+    expect(line).toMatchObject({ verdict: 'hold', source: 'safe', hold: { ending: 'safe' } });
+    expect(line?.input?.p).toBeGreaterThan(0);
+    expect(await outputOf(args)).toMatch(/hold .* p=.* input p=.* hold 1: safe/);
   });
 
   it.each(['-', 'frames', undefined])(
