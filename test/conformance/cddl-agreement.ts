@@ -37,6 +37,7 @@ export const BEYOND: readonly [rule: string, faults: RegExp][] = [
   ['arrays of doubles fit their counts', /^policy\.length:/],
   ['scores and statistics are finite and possible', /^policy\.values:/],
   ['scores ascend', /^policy\.order:/],
+  ['k is one of the rows of its bank', /knn\.k is \d+, outside/],
   ['the shares of the checks add up to 1', /^policy\.shares:/],
   ['a list has an entry for each class or statistic', /entries, not \d|(sorted|counts) has more/],
   ['there are no more directions than features', /components is \d+, outside/],

@@ -44,6 +44,7 @@ export const PRELUDE: ReadonlyMap<string, (value: unknown) => boolean> = new Map
   ['bstr', (value) => value instanceof Uint8Array],
   ['tstr', (value) => typeof value === 'string'],
   ['bool', (value) => typeof value === 'boolean'],
+  ['true', (value) => value === true],
   ['null', (value) => value === null],
 ]);
 

@@ -101,8 +101,8 @@ export const POLICIES: Readonly<Record<string, Uint8Array>> = {
   'reduced, every part, of signals': encodeGuardPolicy(
     policy({ ...withoutFeatures, ...everyPart(signal) }),
   ),
-  'full, input statistics of tables': encodeGuardPolicy(
-    policy({ ...fitted, ...onlyInput(everyPart(table)) }),
+  'full, every detector, input statistics of tables': encodeGuardPolicy(
+    policy({ ...fitted, ...onlyInput(everyPart(table)), detectors: ['vim', 'knn'] }),
   ),
 };
 

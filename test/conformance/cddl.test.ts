@@ -22,6 +22,7 @@ const CASES: [cddl: string, good: CborValue[], bad: CborValue[]][] = [
   ['x = tstr', ['', 'a'], NOT_TEXT],
   ['x = bstr', [bytes(), bytes(1)], ['a', 0, [], null, map()]],
   ['x = bool', [true, false], [null, 0, 'true']],
+  ['x = true', [true], [false, 1, 'true']],
   ['x = null', [null], [false, 0, '', []]],
   ['x = "a"', ['a'], ['b', '', bytes(97), ['a']]],
   ['x = 5', [5], [4, 5.5, '5', -5, BIG]],

@@ -125,6 +125,7 @@ describe('bundle-format.md', () => {
       ],
       ...['guard/sensor-settings', 'guard/temporal-output', 'guard/output-minimisation'],
       ...['guard/caller-settings', 'guard/caller-reference', 'guard/drift-policy', 'guard/pca'],
+      ...['guard/vim', 'guard/knn'],
       ...['guard/input-policy', 'guard/input-layout', 'guard/image-statistics'],
       ...['guard/reference-ranks', 'guard/perturbation'],
       ...['guard/safe-output', 'telemetry/envelope'],

@@ -2,6 +2,7 @@
 import { toHex } from '../../core/base/bytes.ts';
 import { need } from '../../core/base/fault.ts';
 import type { DriftChoice } from '../../core/calibration/fit-parts.ts';
+import type { FurtherDetector } from '../../core/guard/novelty-detectors.ts';
 import { DEFAULT_PROBE_SETTINGS } from '../../core/guard/perturbation.ts';
 import type { GuardPolicy } from '../../core/guard/policy.ts';
 import { encodeGuardPolicy } from '../../core/guard/policy-codec.ts';
@@ -20,6 +21,7 @@ export interface CalibrateOptions {
   readonly confidence: number;
   readonly scores: string;
   readonly features: string;
+  readonly also: readonly FurtherDetector[];
   readonly inputStatistics?: boolean;
   readonly perturbation?: boolean;
   readonly driftAlpha: number;
@@ -47,6 +49,7 @@ export async function calibrate(options: CalibrateOptions): Promise<void> {
       await calibrateModel(maker, {
         ...{ fit, calibration, labels: given ?? fit.labels, falseAlarms, confidence },
         ...{ scores, features, inputStatistics, probe, drift: driftChoice(options) },
+        detectors: options.also,
         onRow: (set, row, rows) => {
           if (row === 0) {
             bar?.done();

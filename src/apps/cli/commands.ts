@@ -183,6 +183,12 @@ function defineCalibrate(program: Command): void {
     .option('--confidence <SHARE>', 'how surely that holds', number(), 0.95)
     .option('--scores <NAME>', 'output with the raw class scores', 'logits')
     .option('--features <NAME>', 'output with the input of the last linear layer', 'features')
+    .addOption(
+      program
+        .createOption('--also <DETECTOR...>', 'further detectors; knn ships samples of features')
+        .choices(['vim', 'knn'])
+        .default([]),
+    )
     .option('--no-input-statistics', 'judge no statistics of inputs')
     .option('--perturbation', 'fit the tripwire as well: one more inference where it asks')
     .option(

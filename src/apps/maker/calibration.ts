@@ -7,6 +7,7 @@ import type { Finding } from '../../core/guard/findings.ts';
 import { checkInput } from '../../core/guard/input-contract.ts';
 import { type InputLayout, inputLayout } from '../../core/guard/input-layout.ts';
 import { statisticsOf } from '../../core/guard/input-statistics.ts';
+import type { FurtherDetector } from '../../core/guard/novelty-detectors.ts';
 import type { ProbeSettings } from '../../core/guard/perturbation.ts';
 import type { GuardPolicy } from '../../core/guard/policy.ts';
 import { smoothedFrame } from '../../core/guard/seen-frame.ts';
@@ -37,6 +38,8 @@ export interface CalibrationPlan {
   /** The tripwire costs one more inference a calibration row, and on the device where it asks. */
   readonly probe?: ProbeSettings | undefined;
   readonly drift?: DriftChoice | undefined;
+  /** Beside those of full detection; refused in reduced detection. */
+  readonly detectors?: readonly FurtherDetector[] | undefined;
   /** Told of every row that ran, for a progress bar. */
   readonly onRow?: ((set: 'fit' | 'calibration', row: number, rows: number) => void) | undefined;
   /** Told what is worth knowing: reduced detection, an estimated last layer. */
@@ -74,6 +77,7 @@ export function calibrateModel(
         falseAlarms: plan.falseAlarms,
         confidence: plan.confidence,
         ...partsOf(watched, plan, fit, calibration),
+        ...(plan.detectors && { detectors: plan.detectors }),
         stopped: calibration.stopped,
       }),
     );
@@ -200,7 +204,7 @@ function refuseBroken(where: string, [found]: readonly Finding[]): void {
 
 function outputNames(
   { io }: MakerModel,
-  { scores, features, onNote }: CalibrationPlan,
+  { scores, features, detectors, onNote }: CalibrationPlan,
 ): OutputNames {
   const names = io.outputs.map(({ name }) => name);
   if (!names.includes(scores)) {
@@ -210,6 +214,9 @@ function outputNames(
     );
   }
   if (names.includes(features)) return { scores, features };
+  if (detectors !== undefined && detectors.length > 0) {
+    throw refuseMaker('maker.output', `${detectors.join(' and ')} need an output ${features}`);
+  }
   onNote?.(`the model has no output ${features}: detection is REDUCED to its scores`);
   return { scores };
 }

@@ -17,8 +17,10 @@ import {
 } from '../guard/joint.ts';
 import {
   detectorScores,
+  detectorsOf,
   type FeatureStatistics,
   FULL_DETECTORS,
+  type FurtherDetector,
   REDUCED_DETECTORS,
 } from '../guard/novelty-detectors.ts';
 import {
@@ -34,9 +36,11 @@ import {
 import { decodeGuardPolicy, encodeGuardPolicy } from '../guard/policy-codec.ts';
 import { referenceKernels } from '../numeric/reference.ts';
 import { refuseCalibration } from './faults.ts';
+import { fitKnn } from './fit-knn.ts';
 import { fitParts, type RecordedParts } from './fit-parts.ts';
 import { fitProjection } from './fit-pca.ts';
 import { featureStatistics } from './fit-statistics.ts';
+import { fitVim } from './fit-vim.ts';
 import { type Head, provenHead } from './head.ts';
 import { labelsOf } from './labels.ts';
 import { type CheckedSet, checkSet, type RecordedOutputs, rowOf } from './rows.ts';
@@ -63,6 +67,8 @@ export interface CalibrationInput extends RecordedParts {
   readonly confidence?: number;
   /** Each check's part of the budget, together 1; equal parts unless given. */
   readonly shares?: Readonly<Partial<Record<ScoredCheck, number>>>;
+  /** Detectors beside those of full detection. kNN ships samples of the fit set's features. */
+  readonly detectors?: readonly FurtherDetector[];
   /** Calibration rows that a deterministic check of the device would stop: alarms as well. */
   readonly stopped?: ReadonlySet<number>;
 }
@@ -303,7 +309,12 @@ function fitStatistics(
     { ...fit, features: fit.features },
     { ...calibration, features: calibration.features },
   );
-  return featureStatistics(fit.features, labels, head, projection);
+  const { detectors = [] } = input;
+  return {
+    ...featureStatistics(fit.features, labels, head, projection),
+    ...(detectors.includes('vim') && { vim: fitVim(fit.features, fit.logits, head) }),
+    ...(detectors.includes('knn') && { knn: fitKnn(fit.features, projection) }),
+  };
 }
 
 function scoreHalfA(
@@ -311,8 +322,7 @@ function scoreHalfA(
   rows: readonly Float64Array[],
   halfA: Uint32Array,
 ): Float64Array[] {
-  const detectors = statistics === undefined ? REDUCED_DETECTORS : FULL_DETECTORS;
-  return detectors.map((name, j) => {
+  return detectorsOf(statistics).map((name, j) => {
     const sorted = Float64Array.from(halfA, (row) => rows[row]?.[j] as number).sort();
     needSpread(name, sorted);
     return sorted;

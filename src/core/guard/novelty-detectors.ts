@@ -1,10 +1,20 @@
 /** The novelty detectors: how usual one frame's logits and features are; higher = more usual. */
 import type { Kernels } from '../numeric/kernels.ts';
+import { type KnnPolicy, knnScore } from './knn.ts';
 import { type Projection, project } from './pca.ts';
+import { type VimPolicy, vimScore } from './vim.ts';
 
-/** In this order they stand in every policy. */
+/** In this order they stand in every policy; a policy may have further ones after them. */
 export const FULL_DETECTORS: readonly string[] = ['fDBD', 'MDS++', 'RMDS++'];
 export const REDUCED_DETECTORS: readonly string[] = ['GEN'];
+export const FURTHER_DETECTORS = ['vim', 'knn'] as const;
+export type FurtherDetector = (typeof FURTHER_DETECTORS)[number];
+
+/** What a policy scores with, in the order of its half A. */
+export function detectorsOf(statistics: FeatureStatistics | undefined): readonly string[] {
+  if (statistics === undefined) return REDUCED_DETECTORS;
+  return [...FULL_DETECTORS, ...FURTHER_DETECTORS.filter((name) => statistics[name] !== undefined)];
+}
 
 const GEN_GAMMA = 0.1;
 
@@ -29,6 +39,9 @@ export interface FeatureStatistics {
   readonly wholeWhitener: Float64Array;
   /** `m` values. */
   readonly wholeCentre: Float64Array;
+  /** Further detectors, by choice; the bank of kNN holds samples of the fit set. */
+  readonly vim?: VimPolicy;
+  readonly knn?: KnnPolicy;
 }
 
 /** Where the pair of classes `c != j` stands in `headDistances`. */
@@ -90,8 +103,9 @@ export function fdbd(
 }
 
 /**
- * MDS++ and RMDS++ (Mueller & Hein 2025; Ren et al. 2021) on `x = f/|f|`: minus the smallest
- * squared Mahalanobis distance to a class, and the same less the distance to the whole fit set.
+ * fDBD and, on `x = f/|f|`, MDS++ and RMDS++ (Mueller & Hein 2025; Ren et al. 2021): minus the
+ * smallest squared Mahalanobis distance to a class, and the same less the distance to the whole fit
+ * set; then those that the policy has beside them.
  */
 function featureScores(
   statistics: FeatureStatistics,
@@ -102,7 +116,11 @@ function featureScores(
   const x = directionOf(statistics, features);
   const toClass = kernels.nearestSquared(statistics.classWhitener, statistics.classCentres, x);
   const toWhole = kernels.nearestSquared(statistics.wholeWhitener, statistics.wholeCentre, x);
-  return Float64Array.of(fdbd(statistics, logits, features), -toClass, toWhole - toClass);
+  const scores = [fdbd(statistics, logits, features), -toClass, toWhole - toClass];
+  const { vim, knn } = statistics;
+  if (vim !== undefined) scores.push(vimScore(vim, logits, features));
+  if (knn !== undefined) scores.push(knnScore(knn, kernels, x));
+  return Float64Array.from(scores);
 }
 
 let projected = new Float64Array(0);

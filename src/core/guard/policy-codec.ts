@@ -21,7 +21,14 @@ import { doublesToBytes, needAscending, readDoubles } from './doubles.ts';
 import { driftPolicyMap, readDriftPolicy } from './drift-policy.ts';
 import { inputPolicyMap, readInputPolicy } from './input-policy.ts';
 import { type JointChecks, jointMap, needSpread, readJoint, SCORED_CHECKS } from './joint.ts';
-import { type FeatureStatistics, FULL_DETECTORS, REDUCED_DETECTORS } from './novelty-detectors.ts';
+import { knnMap, readKnn } from './knn.ts';
+import {
+  detectorsOf,
+  type FeatureStatistics,
+  FULL_DETECTORS,
+  FURTHER_DETECTORS,
+  type FurtherDetector,
+} from './novelty-detectors.ts';
 import { projectionMap, readProjection } from './pca.ts';
 import { perturbationMap, readPerturbation } from './perturbation.ts';
 import {
@@ -37,6 +44,7 @@ import {
   type NoveltyPolicy,
 } from './policy.ts';
 import { refusePolicy } from './policy-faults.ts';
+import { readVim, vimMap } from './vim.ts';
 
 const STATEMENT_CHARS_MAX = 2_048;
 
@@ -156,6 +164,8 @@ function statisticsMap(statistics: FeatureStatistics): CborMap {
     ['class-centres', doublesToBytes(statistics.classCentres)],
     ['whole-whitener', doublesToBytes(statistics.wholeWhitener)],
     ['whole-centre', doublesToBytes(statistics.wholeCentre)],
+    ['vim', statistics.vim && vimMap(statistics.vim)],
+    ['knn', statistics.knn && knnMap(statistics.knn)],
   );
 }
 
@@ -209,15 +219,14 @@ function readNovelty(map: Fields, detection: Detection, promise: FalseAlarmPromi
     const seen = statistics === undefined ? 'without' : 'with';
     throw refusePolicy('policy.detection', `${detection} detection ${seen} feature statistics`);
   }
-  const halfA = readHalfA(map, detection, promise.rowsHalfA);
+  const halfA = readHalfA(map, detectorsOf(statistics), promise.rowsHalfA);
   map.done();
   const policy = { classes, halfA };
   return statistics === undefined ? policy : { ...policy, statistics };
 }
 
-function readHalfA(map: Fields, detection: Detection, rows: number): Float64Array[] {
-  const detectors = detection === 'full' ? FULL_DETECTORS : REDUCED_DETECTORS;
-  const list = map.list('half-a', detectors.length);
+function readHalfA(map: Fields, detectors: readonly string[], rows: number): Float64Array[] {
+  const list = map.list('half-a', FULL_DETECTORS.length + FURTHER_DETECTORS.length);
   if (list.length !== detectors.length) {
     throw refusePolicy('policy.length', `${map.at('half-a')} is not ${detectors.join(', ')}`);
   }
@@ -241,6 +250,7 @@ function readStatistics(map: Fields, classes: number): FeatureStatistics {
   }
   const d = projection?.components ?? features;
   const triangle = (d * (d + 1)) / 2;
+  const further = readFurther(map, features, d);
   const statistics: FeatureStatistics = {
     features,
     ...(projection !== undefined && { projection }),
@@ -250,6 +260,7 @@ function readStatistics(map: Fields, classes: number): FeatureStatistics {
     classCentres: readDoubles(map, 'class-centres', classes * d),
     wholeWhitener: readDoubles(map, 'whole-whitener', triangle),
     wholeCentre: readDoubles(map, 'whole-centre', d),
+    ...further,
   };
   map.done();
   // Two classes with one weight row would divide by zero.
@@ -265,4 +276,21 @@ function readStatistics(map: Fields, classes: number): FeatureStatistics {
     }
   }
   return statistics;
+}
+
+/** Each sees the features that the others see: as they are, or projected. */
+function readFurther(
+  map: Fields,
+  features: number,
+  d: number,
+): Pick<FeatureStatistics, FurtherDetector> {
+  const vim = map.optional('vim', (name) => readVim(map.map(name)));
+  const knn = map.optional('knn', (name) => readKnn(map.map(name)));
+  if (vim !== undefined && vim.features !== features) {
+    throw refusePolicy('policy.length', `${map.at('vim')} is of ${vim.features} features`);
+  }
+  if (knn !== undefined && knn.width !== d) {
+    throw refusePolicy('policy.length', `${map.at('knn')} is of ${knn.width} features`);
+  }
+  return { ...(vim && { vim }), ...(knn && { knn }) };
 }

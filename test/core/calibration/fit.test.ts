@@ -5,7 +5,7 @@ import { type CalibrationInput, fitGuardPolicy } from '../../../src/core/calibra
 import type { RecordedOutputs, Rows } from '../../../src/core/calibration/rows.ts';
 import { rowOf } from '../../../src/core/calibration/rows.ts';
 import type { GuardPolicy } from '../../../src/core/guard/policy.ts';
-import { encodeGuardPolicy } from '../../../src/core/guard/policy-codec.ts';
+import { decodeGuardPolicy, encodeGuardPolicy } from '../../../src/core/guard/policy-codec.ts';
 import { judgedNovelty } from '../guard/judged.ts';
 import { simulatedInput, simulatedModel } from './simulated.ts';
 
@@ -49,6 +49,19 @@ describe('fitGuardPolicy', () => {
       calibration: mapFeatures(input.calibration, (f) => Float32Array.of(...f, 0, f[0] as number)),
     };
     expect(fitGuardPolicy(dead).ok).toBe(true);
+  });
+
+  it('scores with further detectors where they are asked for, and keeps the promise with them', () => {
+    const policy = need(fitGuardPolicy({ ...input, detectors: ['knn', 'vim'] }));
+    expect(policy.novelty.halfA).toHaveLength(5);
+    expect(policy.novelty.statistics?.vim?.features).toBe(4);
+    expect(policy.novelty.statistics?.knn?.holdsSamples).toBe(true);
+    expect(need(decodeGuardPolicy(encodeGuardPolicy(policy)))).toEqual(policy);
+    expect(alarmRate(policy, model.outputs(52, 1500))).toBeLessThan(0.05);
+    expect(alarmRate(policy, model.outputs(51, 500, 10))).toBeGreaterThan(0.9);
+    // Without features there is nothing that they could look at.
+    const bare = need(fitGuardPolicy({ ...reduced(input), detectors: ['vim'] }));
+    expect(bare.novelty.halfA).toHaveLength(1);
   });
 
   it('takes the answers of the model where labels are missing', () => {
