@@ -94,15 +94,19 @@ describe('edgeward infer', () => {
     expect(strange?.every(({ verdict }) => verdict === 'flag')).toBe(true);
     const [line] = strange ?? [];
     expect(Object.keys(line ?? {})).toEqual([
-      ...['row', 'verdict', 'source', 'outputs', 'novelty', 'reasons', 'mode'],
+      ...['row', 'verdict', 'source', 'outputs', 'novelty', 'input', 'reasons', 'mode'],
     ]);
     expect(line?.outputs['logits']).toHaveLength(3);
     expect(line?.novelty?.p).toBeGreaterThan(0);
     expect(line?.mode).toBe('NOMINAL');
-    const [reason] = line?.reasons ?? [];
-    expect(reason?.code).toBe('novelty.out-of-distribution');
-    expect(reason?.value).toBe(line?.novelty?.score);
-    expect(reason?.value).toBeLessThan(reason?.threshold as number);
+    // Both checks see it, each with the p of its own score; values are on the scale that they share.
+    expect(line?.reasons.map(({ code, p }) => [code, p])).toEqual([
+      ['input.unlike-calibration', line?.input?.p],
+      ['novelty.out-of-distribution', line?.novelty?.p],
+    ]);
+    for (const { value, threshold } of line?.reasons ?? []) {
+      expect(value).toBeLessThan(threshold as number);
+    }
   });
 
   it('for people: a line each, and a count on stderr', async () => {
@@ -110,7 +114,7 @@ describe('edgeward infer', () => {
       bench.trusting('infer', 'toy.bundle', '--input', bench.at('strange.npy')),
     );
     expect(ran.stdout.trimEnd().split('\n')).toHaveLength(20);
-    expect(ran.stdout).toMatch(/^ {4}0 {2}flag {8}p=0\.0\d+ {2}logits=\[/);
+    expect(ran.stdout).toMatch(/^ {4}0 {2}flag {8}p=0\.0\d+ {2}input p=0\.0\d+ {2}logits=\[/);
     expect(ran.stderr).toContain('20 rows: 20 flag');
     expect(ran.stdout + ran.stderr).not.toContain('\u001b');
   });
