@@ -39,6 +39,7 @@ import { encodeHealth } from '../../src/core/telemetry/health.ts';
 import type { TrustContext } from '../../src/core/trust/admissible.ts';
 import { GUARD, MODEL, manifestOf, metadataOf, RELEASE } from '../core/bundle/specimen.ts';
 import { simulatedInput, simulatedModel } from '../core/calibration/simulated.ts';
+import { wholeInput } from '../core/guard/whole-model.ts';
 import { floats, GEMM_TAIL, tinyClassifier } from '../core/onnx/tiny-classifier.ts';
 import { birth, EVENT_TOPIC, event, health, sealed, signer } from '../core/telemetry/samples.ts';
 import { CONTEXT, ROOT_KEY } from '../core/trust/trusting.ts';
@@ -239,6 +240,7 @@ const simulated = simulatedModel(3, 4);
 const { outputs: _, ...calibration } = simulatedInput(simulated);
 const { logits, sha256: fitSha } = calibration.fit;
 export const POLICIES: readonly Uint8Array[] = [
+  wholeInput(),
   { ...calibration, outputs: { scores: 'logits', features: 'features' } },
   {
     ...calibration,

@@ -16,7 +16,6 @@ import { claimedKid, openSign1 } from '../../src/core/cose/sign1.ts';
 import type { CborMap, CborValue } from '../../src/core/cose/value.ts';
 import { sealRecord } from '../../src/core/crypto/mac.ts';
 import { parseBoardProfile } from '../../src/core/device/profile.ts';
-import { decodeGuardPolicy, encodeGuardPolicy } from '../../src/core/guard/policy-codec.ts';
 import { parseSafeOutput, safeOutputTensors } from '../../src/core/guard/safe-output.ts';
 import { parseGuardSettings } from '../../src/core/guard/settings.ts';
 import { decodeNpy, encodeNpy } from '../../src/core/numeric/npy.ts';
@@ -32,11 +31,11 @@ import { decodeStatus } from '../../src/core/telemetry/status.ts';
 import { decodeFloor, encodeFloor } from '../../src/core/trust/floor.ts';
 import { decodeRevocations } from '../../src/core/trust/revocation.ts';
 import { decodeRoot } from '../../src/core/trust/root.ts';
-import { judgedNovelty } from '../core/guard/judged.ts';
 import { changeArchive } from './archive-changes.ts';
 import { changeBytes } from './byte-changes.ts';
 import { changeCbor } from './cbor-changes.ts';
 import * as document from './documents.ts';
+import { GUARD_TARGETS } from './guard-targets.ts';
 import { changeJson } from './json-changes.ts';
 import { anyNpy } from './npy-changes.ts';
 import { changeProto } from './proto-changes.ts';
@@ -220,26 +219,6 @@ const BELOW: readonly Target[] = [
     },
   },
   {
-    name: 'guard-policy',
-    share: 5,
-    firstGate: CBOR,
-    trial(random) {
-      const original = random.pick(document.POLICIES);
-      const input = cborOf(original, random);
-      return trial(
-        input,
-        () => decodeGuardPolicy(input),
-        (policy) => {
-          const { classes, statistics } = policy.novelty;
-          const features = statistics && new Float32Array(statistics.features);
-          const judged = judgedNovelty(policy, new Float32Array(classes), features);
-          if (!(judged.p > 0 && judged.p <= 1)) return `an accepted policy gives p = ${judged.p}`;
-          return sameBytes(input, encodeGuardPolicy(policy));
-        },
-      );
-    },
-  },
-  {
     name: 'golden',
     share: 5,
     firstGate: CBOR,
@@ -304,7 +283,7 @@ const BELOW: readonly Target[] = [
   },
 ];
 
-export const TARGETS: readonly Target[] = [...BELOW, ...WHOLE_TARGETS];
+export const TARGETS: readonly Target[] = [...BELOW, ...GUARD_TARGETS, ...WHOLE_TARGETS];
 
 type BodyTrial = (random: Random) => Trial;
 

@@ -10,6 +10,8 @@ import { CALIBRATION_FAULTS } from '../../src/core/calibration/faults.ts';
 import { COSE_FAULTS } from '../../src/core/cose/faults.ts';
 import { CRYPTO_FAULTS } from '../../src/core/crypto/faults.ts';
 import { DEVICE_FAULTS } from '../../src/core/device/faults.ts';
+import { CALLER_FAULTS } from '../../src/core/guard/caller-codec.ts';
+import { DRIFT_FAULTS } from '../../src/core/guard/drift-codec.ts';
 import { GUARD_FAULTS } from '../../src/core/guard/faults.ts';
 import { POLICY_FAULTS } from '../../src/core/guard/policy-faults.ts';
 import { NUMERIC_FAULTS } from '../../src/core/numeric/faults.ts';
@@ -17,6 +19,7 @@ import { ONNX_FAULTS } from '../../src/core/onnx/faults.ts';
 import { SUIT_FAULTS } from '../../src/core/suit/faults.ts';
 import { TELEMETRY_FAULTS } from '../../src/core/telemetry/faults.ts';
 import { TRUST_FAULTS } from '../../src/core/trust/faults.ts';
+import { OPERATOR_FAULTS } from '../../src/core/trust/operator-faults.ts';
 import type { Random } from './random.ts';
 
 /** A reader under test. `share` is how many of all cases it gets, against the other targets. */
@@ -79,14 +82,17 @@ const NEXT: ReadonlyMap<string, string> = new Map(
   [
     BUNDLE_FAULTS,
     CALIBRATION_FAULTS,
+    CALLER_FAULTS,
     COSE_FAULTS,
     CRYPTO_FAULTS,
     DEVICE_FAULTS,
+    DRIFT_FAULTS,
     FIELD_FAULTS,
     GOLDEN_FAULTS,
     GUARD_FAULTS,
     NUMERIC_FAULTS,
     ONNX_FAULTS,
+    OPERATOR_FAULTS,
     POLICY_FAULTS,
     SUIT_FAULTS,
     TELEMETRY_FAULTS,

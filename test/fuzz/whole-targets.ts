@@ -3,16 +3,37 @@ import { equalBytes } from '../../src/core/base/bytes.ts';
 import { bytesSource } from '../../src/core/bundle/source.ts';
 import { encodeCbor } from '../../src/core/cose/encode.ts';
 import { openEnvelope } from '../../src/core/telemetry/envelope.ts';
+import { verifyOrder } from '../../src/core/trust/operator-act.ts';
 import { decodeRevocations } from '../../src/core/trust/revocation.ts';
 import { decodeRoot } from '../../src/core/trust/root.ts';
 import { verifyBundle } from '../../src/core/trust/verify.ts';
 import { changeArchive } from './archive-changes.ts';
 import { changeCbor } from './cbor-changes.ts';
 import * as document from './documents.ts';
-import { changed, forged, type Target, trial } from './trial.ts';
+import * as memory from './guard-documents.ts';
+import { changed, forged, sameBytes, type Target, trial } from './trial.ts';
 import * as trust from './trust-documents.ts';
 
 export const WHOLE_TARGETS: readonly Target[] = [
+  {
+    name: 'operator-order',
+    share: 0.6,
+    firstGate: /^cbor\./,
+    trial(random) {
+      if (random.oneIn(3)) {
+        const order = random.pick(memory.ORDERS);
+        const input = changed(order, () => changeCbor(order, random));
+        return trial(input, () => verifyOrder(input, memory.ORDER_CONTEXT), forged);
+      }
+      const payload = random.pick(memory.ORDER_PAYLOADS);
+      const input = memory.signedPayload(changed(payload, () => changeCbor(payload, random)));
+      return trial(
+        input,
+        () => verifyOrder(input, memory.ORDER_CONTEXT),
+        ({ operator: _, ...order }) => sameBytes(input, memory.signedOrder(order)),
+      );
+    },
+  },
   {
     // The maker's own key over changed contents: everything behind the signature is reached.
     name: 'bundle-signed',

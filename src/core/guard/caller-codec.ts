@@ -135,7 +135,7 @@ function readRecord(map: Fields, nowMs: number): CallerRecord {
   const record: CallerRecord = {
     tokens: map.number('tokens', 0, CALLER_QUERIES_MAX),
     tokensAtMs: nowMs,
-    used: map.integer('used', 0),
+    used: map.integer('used', 0, TRIES_MAX),
     periodAtMs: nowMs - duration('period-age'),
     quarantinedUntilMs: leftMs === undefined ? undefined : nowMs + leftMs,
     killsAtMs: kills.keys().map((i) => nowMs - kills.number(i as number, 0, CALLER_PERIOD_MS_MAX)),

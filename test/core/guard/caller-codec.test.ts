@@ -183,6 +183,7 @@ describe('hostile bytes', () => {
     expect(with1([['near', [0, 0, 0, -1]]])).toBe('field.range');
     expect(with1([['near', [0, 1e21, 0, 0]]])).toBe('field.range');
     expect(with1([['tokens', 2e9]])).toBe('field.range');
+    expect(with1([['used', 2 ** 52 + 1]])).toBe('field.range');
     expect(with1([['quarantine-left', 3e9]])).toBe('field.range');
     expect(with1([['extra', 1]])).toBe('field.unknown');
     const full = Array.from({ length: CALLERS_MAX + 1 }, (_, i) => [`n${i}`, record] as const);
