@@ -214,7 +214,11 @@ describe('drift', () => {
     ['a declared sensor', { context: camera }, 3],
     ['a caller', { context: someone }, 0],
     ['a broken frame', { inputs: NAN }, 0],
-    ['a stuck sensor that is flagged', { inputs: signal(new Float32Array(SAMPLES)) }, 0],
+    [
+      'a stuck sensor that is flagged',
+      { inputs: signal(new Float32Array(SAMPLES).fill(0.5)), ran: ok(infer(next())) },
+      0,
+    ],
     ['a frame that did not run', { ran: fault('inference.worker') }, 0],
     ['scores that are no numbers', { ran: ok(outputsOf([Number.NaN, 0, 0])) }, 0],
     ['features of zeros', { ran: ok(outputsOf([9, 0, 0], [0, 0, 0, 0])) }, 0],
