@@ -9,9 +9,8 @@ import { acknowledgeDrift } from '../../../src/core/guard/drift.ts';
 import type { DriftPolicy } from '../../../src/core/guard/drift-policy.ts';
 import { GUARD_AT_START, type GuardParts, type GuardState } from '../../../src/core/guard/guard.ts';
 import type { PerturbationPolicy } from '../../../src/core/guard/perturbation.ts';
-import { DEFAULT_TEMPORAL_SETTINGS } from '../../../src/core/guard/temporal-output.ts';
 import type { NamedTensors } from '../../../src/core/numeric/tensor.ts';
-import { acting, float32, named, settings } from './frames.ts';
+import { acting, settings } from './frames.ts';
 import {
   calmSignals,
   codes,
@@ -22,7 +21,6 @@ import {
   type Passed,
   pass,
   passAll,
-  SAFE,
   SAMPLES,
   signal,
   UNPROBED,
@@ -300,121 +298,6 @@ describe('callers', () => {
       kept: [],
       killsAtMs: [],
     });
-  });
-});
-
-describe('frames that follow each other', () => {
-  const guardOf = (changes: Partial<GuardParts['settings']> = {}) =>
-    wholeGuard({
-      policy: undefined,
-      settings: settings({ callers: callerSettings(), ...changes }),
-    });
-
-  it('of a frozen sensor stay frozen, whatever callers send between them', () => {
-    const inputs = next();
-    const passed = passAll(
-      guardOf(),
-      [inputs, next(), inputs, next(), inputs].map((given, i) => ({
-        inputs: given,
-        context: i % 2 === 0 ? camera : someone,
-      })),
-    );
-    expect(codes(last(passed))).toEqual(['sensor.frozen']);
-  });
-
-  it('of a caller are not frozen, replayed or late', () => {
-    const inputs = next();
-    const guard = guardOf({
-      sensors: { ...settings().sensors, replayFrames: 10 },
-    });
-    const passed = passAll(
-      guard,
-      times(4, (i) => ({ inputs, context: { ...someone, capturedAtMs: 100 - i } })),
-    );
-    expect(passed.flatMap(codes)).toEqual([]);
-    const own = passAll(
-      guard,
-      times(2, (i) => ({ inputs: next(), context: { capturedAtMs: 100 - i } })),
-    );
-    expect(own.flatMap(codes)).toEqual(['sensor.time-backwards']);
-  });
-
-  it('of two sensors are two streams', () => {
-    const inputs = next();
-    const passed = passAll(
-      guardOf(),
-      times(4, (i) => ({
-        inputs,
-        context: { principal: i % 2 === 0 ? 'camera' : 'other camera', capturedAtMs: -i % 2 },
-      })),
-    );
-    expect(passed.flatMap(codes)).toEqual([]);
-    expect([...last(passed).state.streams.keys()]).toEqual(['camera', 'other camera']);
-  });
-
-  it('get no time and no memory from callers without end', () => {
-    const passed = passAll(guardOf({ sensors: { ...settings().sensors, replayFrames: 10 } }), [
-      { inputs: next(), context: { ...someone, capturedAtMs: 1e15 } },
-      { inputs: next(), context: { capturedAtMs: 5 } },
-      ...times(50, (i) => ({ inputs: next(), context: { principal: `caller ${i}` } })),
-    ]);
-    expect(passed.flatMap(codes)).toEqual([]);
-    expect([...last(passed).state.streams.keys()]).toEqual([undefined]);
-  });
-
-  it('stand in for each other within a stream only', () => {
-    const guard = guardOf({ lastGoodMaxAgeMs: 1000 });
-    const secret = ok(outputsOf([7, 1, 1]));
-    const passed = passAll(guard, [
-      { inputs: next(), ran: secret },
-      { inputs: NAN, context: someone },
-      { inputs: next(), context: someone },
-      { inputs: NAN, context: someone },
-      { inputs: NAN, context: camera },
-      { inputs: NAN },
-    ]);
-    expect(passed.map(({ judgement }) => judgement.source)).toEqual([
-      ...['model', 'safe', 'model'],
-      ...['safe', 'safe', 'last-good'],
-    ]);
-    expect(last(passed).judgement.outputs).toBe(secret.ok && secret.value);
-    const refused = guard.planRefused(
-      last(passed).state,
-      faultOf({ 'guard.tensors': '' }, 'guard.tensors', ''),
-    );
-    const seen = guard.see(refused, new Map(), undefined, 0 as never);
-    // Whose it is cannot be told: it gets what anybody may have.
-    expect(guard.judge(refused, seen, 'NOMINAL', 0 as never).judgement.outputs).toBe(SAFE);
-  });
-
-  it('change their label as their own stream does', () => {
-    const temporal = { ...DEFAULT_TEMPORAL_SETTINGS, flipWindowFrames: 8, flipsMax: 2 };
-    const label = (i: number) => ok(outputsOf(i % 2 === 0 ? [1, 0, 0] : [0, 1, 0]));
-    const mixed = times(12, (i) => ({
-      inputs: next(),
-      ran: label(i),
-      context: i % 2 === 0 ? camera : someone,
-    }));
-    expect(passAll(guardOf({ temporal }), mixed).flatMap(codes)).toEqual([]);
-    const alone = mixed.map((given) => ({ ...given, context: camera }));
-    expect(passAll(guardOf({ temporal }), alone).flatMap(codes)).toContain('output.flip-rate');
-  });
-
-  it('are held against time only where their output keeps the contract', () => {
-    const temporal = { ...DEFAULT_TEMPORAL_SETTINGS, flipWindowFrames: 8, flipsMax: 0 };
-    const guard = guardOf({ temporal });
-    const first = pass(guard, GUARD_AT_START, { inputs: next(), ran: ok(outputsOf([1, 0, 0])) });
-    const broken = pass(guard, first.state, {
-      inputs: next(),
-      ran: ok(outputsOf([0, 1, 0], [Number.NaN, 0, 0, 0])),
-    });
-    expect(codes(broken)).toEqual(['output.not-finite']);
-    expect(broken.state.streams.get(undefined)?.temporal.labels).toEqual([0]);
-    const other = pass(guard, first.state, { inputs: next(), ran: ok(outputsOf([0, 1, 0])) });
-    expect(codes(other)).toEqual(['output.flip-rate']);
-    const more = ok(new Map([...outputsOf([0, 1, 0]), ...named('z', float32([1], [0]))]));
-    const unknown = pass(guard, first.state, { inputs: next(), ran: more });
-    expect(unknown.state.streams.get(undefined)?.temporal.labels).toEqual([0]);
   });
 });
 
