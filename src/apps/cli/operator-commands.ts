@@ -35,6 +35,6 @@ Verbs:
   force-safe        SAFE, which no self-test heals: release does
   release           out of LOCKED or a forced SAFE to SAFE, which a self-test heals; else to DEGRADED
   self-test         the gate and the golden vectors; a failure leaves the device in SAFE
-  acknowledge WHAT  somebody has seen it
+  acknowledge WHAT  somebody has seen it; drift ends the drift alarms that stand
   decide-hold N release|safe
                     whether the held frame N may leave`;

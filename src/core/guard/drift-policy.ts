@@ -23,8 +23,7 @@ export interface DriftPolicy extends DriftTerms {
   readonly frequencies: ClassFrequencies | undefined;
 }
 
-/** The defaults of a policy. */
-export const DRIFT_ALPHA = 0.01;
+/** The default of a policy. */
 export const DRIFT_DELTA = 0.01;
 
 /** A larger one would leave a bet with next to nothing to gain. */

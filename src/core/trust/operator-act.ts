@@ -36,8 +36,6 @@ export const OPERATOR_VERBS = [
   'self-test',
   'decide-hold',
 ] as const;
-export type OperatorVerb = (typeof OPERATOR_VERBS)[number];
-
 export type OperatorAct =
   | { readonly verb: 'pause' | 'resume' | 'force-safe' | 'release' | 'self-test' }
   /** `about`: what was seen, for example the type of an alarm. */

@@ -1,4 +1,5 @@
 /** From a verified bundle to a model that is ready to judge frames: policy, session, self-test. */
+import { isDeepStrictEqual } from 'node:util';
 import { equalBytes } from '../../core/base/bytes.ts';
 import {
   assert,
@@ -14,11 +15,13 @@ import type { Golden } from '../../core/bundle/golden-codec.ts';
 import type { Dim, InputSchema, IoSchema } from '../../core/bundle/io-schema.ts';
 import type { FileRole } from '../../core/bundle/metadata.ts';
 import { createGuard, type Guard } from '../../core/guard/guard.ts';
+import { inputLayout } from '../../core/guard/input-layout.ts';
 import { checkOutput } from '../../core/guard/output-contract.ts';
 import type { GuardPolicy } from '../../core/guard/policy.ts';
 import { decodeGuardPolicy } from '../../core/guard/policy-codec.ts';
 import { parseSafeOutput, safeOutputTensors } from '../../core/guard/safe-output.ts';
 import { type GuardSettings, parseGuardSettings } from '../../core/guard/settings.ts';
+import { squeezeKind } from '../../core/guard/squeeze.ts';
 import { dataFromNumbers } from '../../core/numeric/from-numbers.ts';
 import { elementCount, type NamedTensors, type Tensor } from '../../core/numeric/tensor.ts';
 import { modelOf, payloadOf, type VerifiedBundle } from '../../core/trust/verify.ts';
@@ -80,6 +83,7 @@ export function readGuarding(bundle: VerifiedBundle): Result<Guarding> {
       throw refuseRuntime('runtime.policy-mismatch', `the metadata declares ${meta.detection}`);
     }
     checkPolicyOutputs(policy, meta.io);
+    checkPolicyInputs(policy, meta.io);
     const tolerance = settings.probabilitySumTolerance;
     const safeOutput =
       meta.safeOutput &&
@@ -150,6 +154,21 @@ function checkPolicyOutputs(policy: GuardPolicy | undefined, io: IoSchema): void
     if (io.outputs.every((output) => output.name !== name)) {
       throw refuseRuntime('runtime.policy-mismatch', `the policy reads an output "${name}"`);
     }
+  }
+}
+
+/** Statistics of another input, or of another shape, would judge every frame wrongly or none. */
+function checkPolicyInputs(policy: GuardPolicy | undefined, io: IoSchema): void {
+  const { input, perturbation } = policy ?? {};
+  const schema = io.inputs.find(({ name }) => name === (input?.input ?? io.inputs[0]?.name));
+  const layout = schema && inputLayout(schema);
+  if (input !== undefined && !isDeepStrictEqual(layout, input.layout)) {
+    const words = `the policy judges "${input.input}" as a ${input.layout.kind} that it is not`;
+    throw refuseRuntime('runtime.policy-mismatch', words);
+  }
+  if (perturbation !== undefined && perturbation.kind !== (layout && squeezeKind(layout))) {
+    const words = `the policy smooths with ${perturbation.kind}, which does not suit the input`;
+    throw refuseRuntime('runtime.policy-mismatch', words);
   }
 }
 

@@ -89,6 +89,23 @@ describe('readGuarding', () => {
   });
 });
 
+const WIDE_INPUT = { name: 'x', dtype: 'float32', dims: [row, 16], layout: 'NT' } as const;
+const WIDE_IO = {
+  inputs: [WIDE_INPUT],
+  outputs: [{ name: 'y', dtype: 'float32', dims: [row, 16], role: 'other' }],
+} as const;
+const WIDE_PORT = { dtype: 'float32', dims: ['N', 16] } as const;
+/** Sixteen samples of a signal, given back. */
+const WIDE_ECHO = encodeModel({
+  graph: {
+    name: 'wide',
+    nodes: [{ op: 'Identity', inputs: ['x'], outputs: ['y'] }],
+    initializers: {},
+    inputs: [{ name: 'x', ...WIDE_PORT }],
+    outputs: [{ name: 'y', ...WIDE_PORT }],
+  },
+});
+
 /** What the echo model gives, or what `answers` says instead, as the payload of a bundle. */
 function golden(model: Uint8Array = ECHO, answers: readonly number[] = [3, 4]): Uint8Array {
   const y = (values: readonly number[]): Tensor => {
@@ -151,21 +168,57 @@ describe('openModel', () => {
     expect(rowOf(accepted(await model.engine.run(frame(3, 4))))).toEqual([3, 4]);
   });
 
+  it('refuses statistics of another input, or of one of another shape', () => {
+    const { fit, calibration, ...input } = simulatedInput(simulatedModel(2, 4));
+    const column = (rows: number) =>
+      Array.from({ length: rows }, (_, row) => Float64Array.of(row, row * 0.5));
+    const policy = (name: string, columns: number) =>
+      encodeGuardPolicy(
+        accepted(
+          fitGuardPolicy({
+            ...{ ...input, modelSha256: sha256(ECHO), outputs: { scores: 'y' } },
+            fit: { logits: fit.logits, sha256: fit.sha256 },
+            calibration: { logits: calibration.logits, sha256: calibration.sha256 },
+            input: {
+              ...{ name, layout: { kind: 'table', columns } },
+              fit: column(90).map((row) => row.subarray(0, columns)),
+              calibration: column(118).map((row) => row.subarray(0, columns)),
+            },
+          }),
+        ),
+      );
+    const code = (name: string, columns: number): string =>
+      codeOf(readGuarding(verified({ policy: policy(name, columns), detection: 'reduced' })));
+    expect([code('x', 2), code('x', 1), code('z', 2)]).toEqual([
+      ...['accepted', 'runtime.policy-mismatch', 'runtime.policy-mismatch'],
+    ]);
+  });
+
   it('gives the guard a key to sample frames by where the policy probes them', async () => {
     const model = simulatedModel(2, 4);
     const input = simulatedInput(model);
     const plain = (rows: typeof input.fit) => ({ logits: rows.logits, sha256: rows.sha256 });
     const logits = model.outputs(3, 118).logits;
     const policy = fitGuardPolicy({
-      ...{ ...input, modelSha256: sha256(ECHO), outputs: { scores: 'y' } },
+      ...{ ...input, modelSha256: sha256(WIDE_ECHO), outputs: { scores: 'y' } },
       ...{ fit: plain(input.fit), calibration: plain(input.calibration) },
       probed: { settings: DEFAULT_PROBE_SETTINGS, kind: 'median-3', logits },
     });
-    const change = { policy: encodeGuardPolicy(accepted(policy)), detection: 'reduced' } as const;
+    const change: ReleaseChange = {
+      ...{ model: WIDE_ECHO, io: WIDE_IO, safe: 'none' as const, detection: 'reduced' as const },
+      policy: encodeGuardPolicy(accepted(policy)),
+    };
     const { guard, policy: read } = accepted(await open(change));
     expect(read?.perturbation).toBeDefined();
-    const { state } = guard.plan(GUARD_AT_START, frame(1, 2), 0 as MonotonicMs);
+    const x = { dtype: 'float32', dims: [1, 16], data: new Float32Array(16) } as const;
+    const { state } = guard.plan(GUARD_AT_START, new Map([['x', x]]), 0 as MonotonicMs);
     expect(state.probes?.key).toHaveLength(32);
+    // The same policy for an input that is no signal: nothing could be smoothed.
+    const plain16 = { ...WIDE_IO, inputs: [{ ...WIDE_INPUT, layout: 'NF' }] };
+    expect(faultIn(await open({ ...change, io: plain16 }))).toMatchObject({
+      code: 'runtime.policy-mismatch',
+      message: expect.stringContaining('median-3'),
+    });
   });
 
   it('lets a bundle take less memory than the board allows and never more', async () => {
