@@ -173,6 +173,8 @@ async function packStuck(): Promise<void> {
   const metadata = {
     safeOutput: { outputs: { logits: [0, 0, 0, 0] } },
     budgets: { runDeadlineMs: STUCK_DEADLINE_MS },
+    // Silence is what a stuck sensor gives; here the model shall see it.
+    guard: { sensors: { stuckChannel: false } },
   };
   const files = ['--metadata', bench.write('stuck.json', JSON.stringify(metadata))];
   const model = bench.write('stuck.onnx', stuckModel());
