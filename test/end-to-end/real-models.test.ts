@@ -182,9 +182,6 @@ describe.skipIf(sharedMissing)('real models (needs the shared models and data)',
         `AUROC of novelty.p ${auroc(pOf(test ?? []), pOf(load3 ?? [])).toFixed(4)}`,
     );
     expect(flagged).toBeGreaterThan(0.1);
-    const drifted = (lines: JudgedLine[] = []): boolean =>
-      lines.some(({ reasons }) => reasons.some(({ code }) => code === 'drift.novelty'));
-    expect([drifted(test), drifted(load3)]).toEqual([false, true]);
   });
 
   it.each<[name: string, dims: number[], scale: number, outputs: Record<string, number>]>([
