@@ -3,7 +3,7 @@
  * and `judge` when a second inference that `see` may have asked for is made. All are pure; what must
  * be remembered from frame to frame is a value that they hand on.
  *
- *     plan():   contract -> frozen frame -> sensor faults -> input statistics -> caller
+ *     plan():   contract -> frozen frame -> sensor faults -> caller; input statistics when asked for
  *     see():    output contract -> novelty -> is a probe wanted?
  *     judge():  probe -> temporal plausibility -> drift -> caller -> decision
  */
@@ -28,12 +28,12 @@ import {
 } from './frame-streams.ts';
 import { stepFrozen } from './frozen-frame.ts';
 import { checkInput, type InputLimits, ONE_ROW } from './input-contract.ts';
-import { inputScore, statisticsOf, strangestStatistic } from './input-statistics.ts';
-import { type CheckScore, judgeScore } from './joint.ts';
+import { type Inspected, inspection, NOT_INSPECTED } from './inspected-input.ts';
+import type { CheckScore } from './joint.ts';
 import { type Mode, mayInfer } from './mode.ts';
 import { type ProbeState, probesAtStart } from './perturbation.ts';
 import type { GuardPolicy } from './policy.ts';
-import { alarmFinding, notScored, probeFindings, type Seen, seeOutputs } from './seen-frame.ts';
+import { probeFindings, type Seen, seeOutputs } from './seen-frame.ts';
 import { type SensorCheck, sensorCheck } from './sensor-faults.ts';
 import type { GuardSettings } from './settings.ts';
 import type { NamedSizes } from './shape.ts';
@@ -88,7 +88,11 @@ export interface Plan {
   readonly runInference: boolean;
   /** Named dimensions of the inputs, which the outputs must repeat. */
   readonly sizes: NamedSizes;
-  readonly input: CheckScore | undefined;
+  /**
+   * The input statistics, taken when they are first asked for: no run waits for them, so whoever has
+   * started one asks while it goes on.
+   */
+  readonly inspect: () => Inspected;
   readonly principal: string | undefined;
 }
 
@@ -160,7 +164,7 @@ export function createGuard(parts: GuardParts): Guard {
       findings: [finding('contract.not-tensors', `${fault.code}: ${fault.message}`)],
       runInference: false,
       sizes: new Map(),
-      input: undefined,
+      inspect: () => NOT_INSPECTED,
       principal,
     }),
     see(plan, inputs, ran, nowMs) {
@@ -196,7 +200,7 @@ function planFrame(
       ? { state: state.callers, findings: [] }
       : planCaller(state.callers, settings.callers, principal, nowMs);
   const counted = { ...state, callers: asked.state };
-  const plan = { state: counted, sizes, principal, input: undefined };
+  const plan = { state: counted, sizes, principal, inspect: () => NOT_INSPECTED };
   // A broken frame does not touch the count: bad frames between equal ones do not thaw a sensor.
   if (findings.length > 0) {
     return { ...plan, findings: [...findings, ...asked.findings], runInference: false };
@@ -208,13 +212,12 @@ function planFrame(
       : stepFrozen(stream.frozen, inputs, settings.frozenFrames);
   const sensed = sensors.step(stream.sensors, inputs, capturedAtMs);
   const next = { ...stream, frozen: still.state, sensors: sensed.state };
-  const input = judgedInput(policy, inputs);
   const sensorFindings = [...still.findings, ...sensed.findings];
   return {
     ...plan,
     state: { ...counted, streams: withStream(state.streams, settings.callers, principal, next) },
-    findings: [...sensorFindings, ...inputFindings(policy, inputs, input), ...asked.findings],
-    input,
+    findings: [...sensorFindings, ...asked.findings],
+    inspect: inspection(policy, inputs),
     runInference:
       settings.shadow ||
       (asked.findings.length === 0 && (sensorFindings.length === 0 || mayLeave(settings))),
@@ -224,32 +227,6 @@ function planFrame(
 /** Whether the model's output may leave in spite of a sensor fault: then it has to be computed. */
 function mayLeave({ actions }: GuardSettings): boolean {
   return actions.sensor === 'flag' || actions.sensor === 'hold';
-}
-
-function judgedInput(
-  policy: GuardPolicy | undefined,
-  inputs: NamedTensors,
-): CheckScore | undefined {
-  if (policy?.input === undefined) return undefined;
-  const score = inputScore(policy.input, inputs.get(policy.input.input));
-  return judgeScore(policy.checks, 'input', score);
-}
-
-function inputFindings(
-  policy: GuardPolicy | undefined,
-  inputs: NamedTensors,
-  judged: CheckScore | undefined,
-): readonly Finding[] {
-  if (policy?.input === undefined || judged?.alarm !== true) return [];
-  const { input, layout } = policy.input;
-  const tensor = inputs.get(input);
-  const statistics = tensor && statisticsOf(layout, tensor);
-  if (statistics === undefined || !Number.isFinite(judged.score)) {
-    return [notScored('input.not-scored', 'the input has no finite statistics', judged)];
-  }
-  const strangest = strangestStatistic(policy.input, statistics);
-  const also = strangest && `strangest is ${strangest.name}, ${strangest.value.toPrecision(4)}`;
-  return [alarmFinding('input.unlike-calibration', judged, also)];
 }
 
 function judgeFrame(
@@ -262,7 +239,8 @@ function judgeFrame(
 ): { readonly state: GuardState; readonly judgement: Judgement } {
   const { schema, settings, safeOutput, policy } = parts;
   const { outputs: modelOutputs, fault } = seen;
-  const findings = [...plan.findings, ...seen.findings];
+  const input = plan.inspect();
+  const findings = [...plan.findings, ...input.findings, ...seen.findings];
   const { principal, state } = plan;
   const stream = streamOf(state.streams, principal);
   let { temporal } = stream;
@@ -291,7 +269,7 @@ function judgeFrame(
   const judgement: Judgement = {
     ...decision,
     ...(seen.novelty && { novelty: scored(seen.novelty) }),
-    ...(plan.input && { input: scored(plan.input) }),
+    ...(input.score && { input: scored(input.score) }),
     ...(drift.raised.length > 0 && { drift: drift.raised }),
     mode,
     words: wordsOf(decision),
@@ -319,7 +297,7 @@ function scored({ score, p }: CheckScore): { readonly score: number; readonly p:
  */
 function driftOf(
   { policy, settings }: GuardParts,
-  { state, input, principal }: Plan,
+  { state, inspect, principal }: Plan,
   { novelty, logits, outputs }: Seen,
   findings: readonly Finding[],
 ) {
@@ -333,7 +311,7 @@ function driftOf(
     judged && bank && Number.isFinite(judged.score) ? midP(bank, judged.score) : undefined;
   return stepDrift(state.drift, policy.drift, {
     noveltyP: rank(novelty, scales.novelty?.halfB),
-    inputP: rank(input, scales.input?.halfB),
+    inputP: rank(inspect().score, scales.input?.halfB),
     class: logits && topClass(logits),
   });
 }

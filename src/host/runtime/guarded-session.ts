@@ -279,7 +279,10 @@ export class GuardedSession {
     const charged = context.principal !== undefined;
     const onEvent = (event: EdgeEvent): void => this.#emit(event);
     const run: FrameRun = { model, mode: this.#mode, onEvent, frame, charged };
-    const ran = runs ? await runFrame(run, inputs) : refusal(admitted);
+    const running = runs ? runFrame(run, inputs) : refusal(admitted);
+    // The worker has the frame already: what needs no answer of it is done meanwhile.
+    plan.inspect();
+    const ran = await running;
     const seen = guard.see(plan, inputs, ran, clock.monotonicMs());
     // One more inference, under the same deadline; it is the guard's own, and no caller pays for it.
     const probed = seen.probe && (await runFrame({ ...run, charged: false }, seen.probe));

@@ -87,7 +87,7 @@ function frozen<T>(value: T): T {
 }
 
 function told({ plan, seen, state, judgement }: Passed): unknown {
-  return { plan, seen, state, judgement };
+  return { plan: { ...plan, inspect: plan.inspect() }, seen, state, judgement };
 }
 
 describe('the guard, whatever comes in whatever order', () => {
