@@ -180,7 +180,10 @@ describe('statistics of an image', () => {
   it('of one value everywhere have exactly that mean, whatever the value', () => {
     fc.assert(
       fc.property(fc.float({ noNaN: true, noDefaultInfinity: true }), (value) => {
-        expect(measured(new Float32Array(576).fill(value))).toMatchObject({ mean: value + 0, sd: 0 });
+        expect(measured(new Float32Array(576).fill(value))).toMatchObject({
+          mean: value + 0,
+          sd: 0,
+        });
       }),
     );
   });
