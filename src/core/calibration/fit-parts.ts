@@ -1,4 +1,5 @@
 /** Fits what stands beside novelty in a guard policy, as far as there are recordings for it. */
+
 import { need } from '../base/fault.ts';
 import { DRIFT_DELTA, type DriftPolicy, driftPolicy, driftRowsMin } from '../guard/drift-policy.ts';
 import type { InputLayout } from '../guard/input-layout.ts';
@@ -9,6 +10,7 @@ import { companionOf } from '../guard/novelty.ts';
 import { type ProbeSettings, perturbationScore } from '../guard/perturbation.ts';
 import type { GuardPolicy, NoveltyPolicy } from '../guard/policy.ts';
 import type { SqueezeKind } from '../guard/squeeze.ts';
+import { indexOfLargest } from '../numeric/vectors.ts';
 import { refuseCalibration } from './faults.ts';
 import { fitCallerReference } from './fit-callers.ts';
 import { fitInput } from './fit-input.ts';
@@ -122,8 +124,7 @@ function driftTerms({ alpha, classes }: DriftChoice, bankRows: number, logits: R
 function answered(logits: Rows): number[] {
   const counts = new Array<number>(logits.width).fill(0);
   for (let row = 0; row < logits.data.length / logits.width; row++) {
-    const scores = rowOf(logits, row);
-    const top = scores.indexOf(Math.max(...scores));
+    const top = indexOfLargest(rowOf(logits, row));
     counts[top] = (counts[top] as number) + 1;
   }
   return counts;

@@ -1,4 +1,5 @@
 /** The class of every fit row: as given, or as the model itself answers. */
+import { indexOfLargest } from '../numeric/vectors.ts';
 import { refuseCalibration } from './faults.ts';
 import { type CheckedSet, rowOf } from './rows.ts';
 
@@ -9,7 +10,9 @@ import { type CheckedSet, rowOf } from './rows.ts';
 export function labelsOf(fit: CheckedSet, given: ArrayLike<number> | undefined): ArrayLike<number> {
   const classes = fit.logits.width;
   if (given === undefined) {
-    const own = Uint16Array.from({ length: fit.count }, (_, row) => argmax(rowOf(fit.logits, row)));
+    const own = Uint16Array.from({ length: fit.count }, (_, row) =>
+      indexOfLargest(rowOf(fit.logits, row)),
+    );
     needEveryClass(own, classes, 'predicted');
     return own;
   }
@@ -44,12 +47,4 @@ function needEveryClass(labels: ArrayLike<number>, classes: number, origin: stri
     'calibration.classes',
     `a class has no fit rows by the ${origin} labels (${each}${classes > 32 ? ', ...' : ''})`,
   );
-}
-
-function argmax(values: Float32Array): number {
-  let best = 0;
-  for (let j = 1; j < values.length; j++) {
-    if ((values[j] as number) > (values[best] as number)) best = j;
-  }
-  return best;
 }

@@ -1,5 +1,6 @@
 /** Splits calibration rows into halves, and finds rows that two sets share. */
 import { type CheckedSet, rowOf } from './rows.ts';
+import { seededNumbers, shuffled } from './seeded-numbers.ts';
 
 export interface Halves {
   /** Row indices; as many as in B, or one more. */
@@ -15,14 +16,7 @@ const SPLIT_SEED = 0;
  * is split as fairly as a shuffled one, and anyone can repeat the split.
  */
 export function splitHalves(count: number): Halves {
-  const order = Uint32Array.from({ length: count }, (_, i) => i);
-  const next = mulberry32(SPLIT_SEED);
-  for (let i = count - 1; i > 0; i--) {
-    const j = Math.floor(next() * (i + 1));
-    const swapped = order[i] as number;
-    order[i] = order[j] as number;
-    order[j] = swapped;
-  }
+  const order = shuffled(count, seededNumbers(SPLIT_SEED));
   const middle = Math.ceil(count / 2);
   return { a: order.slice(0, middle), b: order.slice(middle) };
 }
@@ -61,15 +55,4 @@ function rowHash(set: CheckedSet, row: number): number {
     }
   }
   return (low >>> 0) * 2 ** 21 + (high >>> 11);
-}
-
-/** The published 32-bit generator of that name; not for secrets. Gives numbers in [0, 1). */
-function mulberry32(seed: number): () => number {
-  let state = seed;
-  return () => {
-    state = (state + 0x6d2b79f5) | 0;
-    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
-  };
 }

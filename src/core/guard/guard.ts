@@ -12,6 +12,7 @@ import type { MonotonicMs } from '../base/time.ts';
 import type { IoSchema } from '../bundle/io-schema.ts';
 import type { Kernels } from '../numeric/kernels.ts';
 import type { NamedTensors } from '../numeric/tensor.ts';
+import { indexOfLargest } from '../numeric/vectors.ts';
 import { judgeCaller } from './caller-judge.ts';
 import { planCaller } from './caller-plan.ts';
 import { type CallersState, NO_CALLERS } from './caller-state.ts';
@@ -312,7 +313,7 @@ function driftOf(
   return stepDrift(state.drift, policy.drift, {
     noveltyP: rank(novelty, scales.novelty?.halfB),
     inputP: rank(inspect().score, scales.input?.halfB),
-    class: logits && topClass(logits),
+    class: logits && indexOfLargest(logits),
   });
 }
 
@@ -329,17 +330,9 @@ function callersOf(
     state.callers,
     { settings: settings.callers, reference: policy?.callers },
     principal,
-    { noveltyP: novelty?.p, features, label: logits && topClass(logits), killed },
+    { noveltyP: novelty?.p, features, label: logits && indexOfLargest(logits), killed },
     nowMs,
   );
-}
-
-function topClass(logits: Float32Array): number {
-  let top = 0;
-  for (let j = 1; j < logits.length; j++) {
-    if ((logits[j] as number) > (logits[top] as number)) top = j;
-  }
-  return top;
 }
 
 /** The engine's fault; a caller that gives neither outputs nor a fault did not run it. */

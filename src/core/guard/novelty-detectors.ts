@@ -1,5 +1,7 @@
 /** The novelty detectors: how usual one frame's logits and features are; higher = more usual. */
+
 import type { Kernels } from '../numeric/kernels.ts';
+import { indexOfLargest } from '../numeric/vectors.ts';
 import { type KnnPolicy, knnScore } from './knn.ts';
 import { type Projection, project } from './pca.ts';
 import { type VimPolicy, vimScore } from './vim.ts';
@@ -84,10 +86,7 @@ export function fdbd(
   logits: Float32Array,
   features: Float32Array,
 ): number {
-  let c = 0;
-  for (let j = 1; j < logits.length; j++) {
-    if ((logits[j] as number) > (logits[c] as number)) c = j;
-  }
+  const c = indexOfLargest(logits);
   let sum = 0;
   for (let j = 0; j < logits.length; j++) {
     if (j === c) continue;

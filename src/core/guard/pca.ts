@@ -11,9 +11,11 @@
  * What is left out is that part: a frame that differs from the fit set only outside of the kept
  * directions looks usual to all three. The other two detectors are there for it.
  */
+
 import type { Fields } from '../base/fields.ts';
 import { FEATURES_MAX, PROJECTED_FEATURES } from '../base/limits.ts';
 import { type CborMap, cborMap } from '../cose/value.ts';
+import { dot } from '../numeric/vectors.ts';
 import { doublesToBytes, readDoubles } from './doubles.ts';
 import { refusePolicy } from './policy-faults.ts';
 
@@ -94,20 +96,7 @@ export function readDirections(fields: Fields, count: number, d: number): Float6
   return directions;
 }
 
-/** The product of a row that begins at `start` with `x`; four sums, so that none waits. */
+/** The product of a row that begins at `start` with all of `x`. */
 export function dotRow(rows: Float64Array, start: number, x: Float32Array | Float64Array): number {
-  const length = x.length;
-  let s0 = 0;
-  let s1 = 0;
-  let s2 = 0;
-  let s3 = 0;
-  let i = 0;
-  for (; i + 3 < length; i += 4) {
-    s0 += (rows[start + i] as number) * (x[i] as number);
-    s1 += (rows[start + i + 1] as number) * (x[i + 1] as number);
-    s2 += (rows[start + i + 2] as number) * (x[i + 2] as number);
-    s3 += (rows[start + i + 3] as number) * (x[i + 3] as number);
-  }
-  for (; i < length; i++) s0 += (rows[start + i] as number) * (x[i] as number);
-  return s0 + s1 + (s2 + s3);
+  return dot(rows, start, x, x.length);
 }

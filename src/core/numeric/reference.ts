@@ -1,5 +1,6 @@
 /** The guard's kernels in plain TypeScript: the specification, and the fallback, of faster ones. */
 import type { Kernels, Scan } from './kernels.ts';
+import { dot, indexOfLargest } from './vectors.ts';
 
 /** Not re-entrant: whitened vectors share one scratch buffer, as one thread judges one frame. */
 export const referenceKernels: Kernels = {
@@ -45,7 +46,7 @@ function nearestSquared(whitener: Float64Array, centres: Float64Array, x: Float6
 }
 
 function gen(logits: Float32Array, gamma: number): number {
-  const top = topOf(logits);
+  const top = indexOfLargest(logits);
   const max = logits[top] as number;
   const others = massBeside(top, logits);
   const total = 1 + others;
@@ -80,7 +81,7 @@ function kthNearestSquared(bank: Float32Array, x: Float32Array, k: number): numb
 }
 
 function softmaxEnergy(logits: Float32Array, probabilities: Float64Array): number {
-  const top = topOf(logits);
+  const top = indexOfLargest(logits);
   const max = logits[top] as number;
   const others = massBeside(top, logits);
   const total = 1 + others;
@@ -103,15 +104,6 @@ function histogram(values: Float32Array, low: number, high: number, counts: Uint
   }
 }
 
-/** The first of the largest. */
-function topOf(logits: Float32Array): number {
-  let top = 0;
-  for (let j = 1; j < logits.length; j++) {
-    if ((logits[j] as number) > (logits[top] as number)) top = j;
-  }
-  return top;
-}
-
 /** Softmax mass beside the top class, whose own is 1, before division. */
 function massBeside(top: number, logits: Float32Array): number {
   const max = logits[top] as number;
@@ -120,23 +112,6 @@ function massBeside(top: number, logits: Float32Array): number {
     if (j !== top) others += Math.exp((logits[j] as number) - max);
   }
   return others;
-}
-
-/** Four sums at a time: the additions of one sum would wait for each other. */
-function dot(a: Float64Array, start: number, x: Float64Array, length: number): number {
-  let s0 = 0;
-  let s1 = 0;
-  let s2 = 0;
-  let s3 = 0;
-  let i = 0;
-  for (; i + 3 < length; i += 4) {
-    s0 += (a[start + i] as number) * (x[i] as number);
-    s1 += (a[start + i + 1] as number) * (x[i + 1] as number);
-    s2 += (a[start + i + 2] as number) * (x[i + 2] as number);
-    s3 += (a[start + i + 3] as number) * (x[i + 3] as number);
-  }
-  for (; i < length; i++) s0 += (a[start + i] as number) * (x[i] as number);
-  return s0 + s1 + (s2 + s3);
 }
 
 function squaredDistance(a: Float64Array, start: number, x: Float64Array, length: number): number {

@@ -9,6 +9,7 @@
  * subnormal); `kthNearestSquared`, which computes in single precision, by `(d / 16 + 8) 2^-24` of
  * the distance. They give the same bits on every processor.
  */
+
 import { toHex } from '../base/bytes.ts';
 import { attempt, need, Refusal, type Result } from '../base/fault.ts';
 import { refuseNumeric } from './faults.ts';
@@ -23,6 +24,7 @@ import type { Kernels, Scan } from './kernels.ts';
 import { checkKernels } from './kernels-check.ts';
 import { KERNELS_SHA256 } from './kernels-pin.ts';
 import { referenceKernels as reference } from './reference.ts';
+import { indexOfLargest } from './vectors.ts';
 
 /** What `wasm/` exports; addresses and counts are 32-bit. */
 interface KernelExports {
@@ -289,7 +291,7 @@ function gen(
   gamma: number,
 ): number {
   if (logits.length < 1 || logits.length > ROW_MAX) return NaN;
-  const top = topOf(logits);
+  const top = indexOfLargest(logits);
   const others = exponentials(exports, memory, logits, top);
   return -exports.entropy(memory.workAt, logits.length, top, others, gamma);
 }
@@ -302,7 +304,7 @@ function softmaxEnergy(
 ): number {
   const count = logits.length;
   if (count < 1 || count > ROW_MAX) return NaN;
-  const top = topOf(logits);
+  const top = indexOfLargest(logits);
   const others = exponentials(exports, memory, logits, top);
   const { f64, workAt } = memory;
   exports.divide(workAt, count, 1 + others);
@@ -342,12 +344,4 @@ function histogram(
     for (let table = 0; table < 4; table++) sum += u32[tables + table * (bins + 1) + bin] as number;
     counts[bin] = sum;
   }
-}
-
-function topOf(logits: Float32Array): number {
-  let top = 0;
-  for (let j = 1; j < logits.length; j++) {
-    if ((logits[j] as number) > (logits[top] as number)) top = j;
-  }
-  return top;
 }
